@@ -1,0 +1,114 @@
+package catalog
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Kind is one row of the catalog: everything the generic server needs to know about one kind.
+type Kind struct {
+	schema.GroupVersionKind
+	Resource   string   // plural, as in URLs: pods
+	Singular   string   // pod
+	ShortNames []string // po
+	Categories []string // all
+	Namespaced bool
+
+	// Verbs as discovery lists them; nil means all eight.
+	Verbs []string
+
+	// New and NewList return empty objects with their TypeMeta set.
+	New     func() runtime.Object
+	NewList func() runtime.Object
+
+	// StoredAs is the resource under which objects are kept when that is not this kind's own:
+	// events of both groups are one storage.
+	StoredAs schema.GroupResource
+
+	Strategy     Strategy
+	Table        Table
+	Subresources []Subresource
+
+	// Fields are the selectable fields besides metadata.name and metadata.namespace. nil for none.
+	Fields func(runtime.Object) fields.Set
+	// FieldNames are the keys that Fields can return: a selector on any other is refused.
+	FieldNames []string
+}
+
+// Subresource is served at .../NAME/<Name>.
+type Subresource struct {
+	Name  string
+	Kind  schema.GroupVersionKind // what travels over the wire, such as autoscaling/v1 Scale
+	Verbs []string
+	New   func() runtime.Object // of Kind
+}
+
+// Strategy is a kind's behaviour. Each func may be nil. They are called with the kind's own Go type.
+// Objects given as old are shared and must not be changed.
+type Strategy struct {
+	// Default fills in what upstream's v1 defaulting fills in, in place.
+	Default func(obj runtime.Object)
+	// PrepareForCreate drops what clients may not set at creation, such as status.
+	// The generic server has set namespace, name, uid, creationTimestamp and generation before.
+	PrepareForCreate func(obj runtime.Object)
+	// PrepareForUpdate keeps what an update of the main resource may not change. Status, where the kind
+	// has that subresource, is kept by the generic server.
+	PrepareForUpdate func(obj, old runtime.Object)
+	// Validate and ValidateUpdate check all but metadata, which the generic server checks.
+	// ValidateUpdate is called after Validate and adds what concerns the change.
+	Validate       func(obj runtime.Object) field.ErrorList
+	ValidateUpdate func(obj, old runtime.Object) field.ErrorList
+	// ValidateStatusUpdate checks a change through the status subresource.
+	ValidateStatusUpdate func(obj, old runtime.Object) field.ErrorList
+	// ValidateName checks metadata.name; prefix means it is a generateName. nil: a DNS-1123 subdomain.
+	// Source: k8s.io/apimachinery/pkg/api/validation.ValidateNameFunc.
+	ValidateName func(name string, prefix bool) []string
+	// Warnings are sent to the client in Warning headers.
+	Warnings func(obj, old runtime.Object) []string
+	// Generation: metadata.generation is 1 at creation and grows when anything but metadata and status changes.
+	Generation bool
+	// AllowCreateOnUpdate: PUT to a name that does not exist creates it.
+	AllowCreateOnUpdate bool
+	// RequireVersion: an update without resourceVersion is refused.
+	RequireVersion bool
+	// GracePeriod tells how long a deletion takes: the object is marked first and gone when its owner
+	// confirms with 0. asked is the client's wish, nil for none. A nil func or an answer of 0 means at once.
+	GracePeriod func(obj runtime.Object, asked *int64) int64
+}
+
+// Table is what `kubectl get` prints. The zero value means NAME and AGE.
+type Table struct {
+	Columns []metav1.TableColumnDefinition
+	// Cells of one object, as many as Columns. Ages are printed relative to now.
+	Cells func(obj runtime.Object, now time.Time) []any
+	// Conditions of the row, such as Completed; may be nil.
+	Conditions func(obj runtime.Object) []metav1.TableRowCondition
+}
+
+// GroupResource is where objects of the kind are kept.
+func (k *Kind) GroupResource() schema.GroupResource {
+	if k.StoredAs.Resource != "" {
+		return k.StoredAs
+	}
+	return schema.GroupResource{Group: k.Group, Resource: k.Resource}
+}
+
+// Qualified is the resource as error messages name it: pods, or deployments.apps.
+func (k *Kind) Qualified() schema.GroupResource {
+	return schema.GroupResource{Group: k.Group, Resource: k.Resource}
+}
+
+// Subresource returns the row of a subresource, and whether the kind has it.
+func (k *Kind) Subresource(name string) (Subresource, bool) {
+	for _, s := range k.Subresources {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Subresource{}, false
+}

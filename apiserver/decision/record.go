@@ -1,0 +1,99 @@
+// Package decision is the record of what each stage decided about one request.
+//
+// Every stage writes its part while the request travels: each authenticator asked and why it passed on,
+// each authorizer's opinion, each admission plugin's change or refusal, the revision stored, the time taken.
+// Recording keeps references and renders nothing; whoever reads a record renders it.
+//
+// Nouns: Record (one request), Log (the newest records, in memory, bounded). Start reading at Record.
+package decision
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apiserver/pkg/authentication/user"
+)
+
+// Record is what was decided about one request. Its stages fill it one after the other, so it needs no lock
+// until it is finished; after that nobody changes it.
+type Record struct {
+	ID       string // the Audit-ID
+	Received time.Time
+	Took     time.Duration
+	Source   string // client address
+	Agent    string // User-Agent
+
+	Request Request
+	Code    int    // HTTP status answered
+	Message string // the sentence answered with an error
+
+	Authentication []Asked
+	User           user.Info // who is acting, after impersonation
+	Impersonator   user.Info // who really asked, nil when nobody is impersonated
+	Authorization  []Opinion // of the request itself
+	Impersonation  []Opinion // of each permission that impersonating needed
+	Admission      []Step
+	Revision       int64 // the revision that was stored, 0 for none
+	Stages         []Stage
+}
+
+// Request says what was asked.
+type Request struct {
+	Resource    bool // a request for a resource, not for a bare path
+	Method      string
+	Path        string
+	Verb        string
+	APIGroup    string
+	APIVersion  string
+	ResourceOf  string // plural
+	Subresource string
+	Namespace   string
+	Name        string
+}
+
+// Asked is one authenticator's answer.
+type Asked struct {
+	Authenticator string
+	Verdict       string // accepted, refused, passed
+	Why           error
+}
+
+// Opinion is one authorizer's answer.
+type Opinion struct {
+	Authorizer string
+	Verdict    string // allow, deny, no opinion
+	Verb       string // for impersonation: what was asked of the authorizer
+	On         string
+	Reason     string
+	// Because is the authorizer's own explanation, such as *rbac.Explanation; rendered on demand.
+	Because any
+}
+
+// Step is what one admission plugin did.
+type Step struct {
+	Plugin  string
+	Phase   string // mutate, validate
+	Changed []string
+	Refused error
+}
+
+// Stage is how long one stage took.
+type Stage struct {
+	Name string
+	Took time.Duration
+}
+
+type key struct{}
+
+// With returns a context that carries the record.
+func With(ctx context.Context, r *Record) context.Context {
+	return context.WithValue(ctx, key{}, r)
+}
+
+// From returns the context's record. It is never nil: outside a request what is written to it is dropped.
+func From(ctx context.Context) *Record {
+	if r, ok := ctx.Value(key{}).(*Record); ok {
+		return r
+	}
+	return &Record{}
+}
