@@ -30,6 +30,15 @@ type Kind struct {
 	// events of both groups are one storage.
 	StoredAs schema.GroupResource
 
+	// ToStored and FromStored convert between this kind and the kind that is stored, where they differ.
+	ToStored   func(runtime.Object) (runtime.Object, error)
+	FromStored func(runtime.Object) (runtime.Object, error)
+
+	// ReturnDeleted: a deletion answers with the object instead of a Status.
+	ReturnDeleted bool
+	// OrphanByDefault: what an object owns outlives it unless the client says otherwise.
+	OrphanByDefault bool
+
 	Strategy     Strategy
 	Table        Table
 	Subresources []Subresource
@@ -112,3 +121,6 @@ func (k *Kind) Subresource(name string) (Subresource, bool) {
 	}
 	return Subresource{}, false
 }
+
+// ListKind is the name of the kind's list.
+func (k *Kind) ListKind() string { return k.NewList().GetObjectKind().GroupVersionKind().Kind }

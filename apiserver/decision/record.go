@@ -35,6 +35,8 @@ type Record struct {
 	Admission      []Step
 	Revision       int64 // the revision that was stored, 0 for none
 	Stages         []Stage
+
+	marked time.Time // end of the last stage
 }
 
 // Request says what was asked.
@@ -46,6 +48,7 @@ type Request struct {
 	APIGroup    string
 	APIVersion  string
 	ResourceOf  string // plural
+	Served      bool   // the resource is one that the server has
 	Subresource string
 	Namespace   string
 	Name        string
@@ -81,6 +84,16 @@ type Step struct {
 type Stage struct {
 	Name string
 	Took time.Duration
+}
+
+// Mark ends the present stage: it took from the end of the one before until now.
+func (r *Record) Mark(name string, now time.Time) {
+	began := r.Received
+	if r.marked.After(began) {
+		began = r.marked
+	}
+	r.Stages = append(r.Stages, Stage{Name: name, Took: now.Sub(began)})
+	r.marked = now
 }
 
 type key struct{}
