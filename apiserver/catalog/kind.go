@@ -124,3 +124,11 @@ func (k *Kind) Subresource(name string) (Subresource, bool) {
 
 // ListKind is the name of the kind's list.
 func (k *Kind) ListKind() string { return k.NewList().GetObjectKind().GroupVersionKind().Kind }
+
+// AllVerbs are the verbs of the resource itself.
+func (k *Kind) AllVerbs() []string {
+	if k.Verbs != nil {
+		return k.Verbs
+	}
+	return []string{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
+}

@@ -1,0 +1,174 @@
+package apiserver
+
+import (
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/storage/names"
+
+	"coracle/apiserver/admission"
+	"coracle/apiserver/wire"
+	"coracle/storage/cache"
+)
+
+// create stores a new object.
+// Source: k8s.io/apiserver/pkg/endpoints/handlers/create.go and registry/generic/registry/store.go.
+func (c *call) create() error {
+	if c.info.Name != "" {
+		return methodNotAllowed(c.kind, "post")
+	}
+	f, err := wire.Negotiate(c.r, c.offer())
+	if err != nil {
+		return err
+	}
+	var opts metav1.CreateOptions
+	if err := decodeOptions(c.r.URL.Query(), &opts); err != nil {
+		return err
+	}
+	obj := c.kind.New()
+	if err := c.decode(obj, c.kind.GroupVersionKind, opts.FieldValidation); err != nil {
+		return err
+	}
+	e, obj, err := c.createObject(obj, &opts)
+	if err != nil {
+		return err
+	}
+	if e == nil { // a dry run: there is nothing but the object
+		return c.sendObject(f, http.StatusCreated, obj)
+	}
+	return c.sendEntry(f, http.StatusCreated, e)
+}
+
+// decode reads the request's body into obj.
+func (c *call) decode(obj runtime.Object, want schema.GroupVersionKind, validation string) error {
+	body, err := wire.ReadBody(c.r, c.MaxBody)
+	if err != nil {
+		return err
+	}
+	warnings, err := c.Codec.Decode(body, want, obj, wire.Strictness(fieldValidation(validation)))
+	for _, text := range warnings {
+		warn(c.r.Context(), text)
+	}
+	return err
+}
+
+// createObject takes a decoded object through admission, defaulting and validation into the store.
+// Of a dry run it returns the object alone.
+func (c *call) createObject(obj runtime.Object, opts *metav1.CreateOptions) (*cache.Entry, runtime.Object, error) {
+	m, err := meta.Accessor(obj)
+	if err != nil {
+		return nil, nil, apierrors.NewInternalError(err)
+	}
+	if m.GetResourceVersion() != "" {
+		return nil, nil, apierrors.NewBadRequest("resourceVersion should not be set on objects to be created")
+	}
+	m.SetUID("")
+	m.SetSelfLink("")
+	m.SetCreationTimestamp(metav1.Time{})
+	m.SetDeletionTimestamp(nil)
+	m.SetDeletionGracePeriodSeconds(nil)
+	if err := c.matchNamespace(m); err != nil {
+		return nil, nil, err
+	}
+	c.setDefaults(obj)
+
+	a := &admission.Attributes{
+		Operation: admission.Create,
+		Kind:      c.kind,
+		Namespace: c.info.Namespace,
+		Name:      m.GetName(),
+		Object:    obj,
+		Options:   opts,
+		DryRun:    dryRun(opts.DryRun),
+		User:      userOf(c.r),
+		Warn:      func(text string) { warn(c.r.Context(), text) },
+	}
+	if c.kind.Group == "" && c.kind.Resource == "namespaces" {
+		a.Namespace = m.GetName()
+	}
+	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
+		return nil, nil, err
+	}
+	c.rec.Mark("admission: mutate", c.now())
+
+	generate := m.GetGenerateName() != "" && m.GetName() == ""
+	const attempts = 8 // as upstream: a name that is taken is drawn again
+	for n := 1; ; n++ {
+		if generate {
+			m.SetName(names.SimpleNameGenerator.GenerateName(m.GetGenerateName()))
+		}
+		e, err := c.tryCreate(obj, m, a)
+		if !generate || !apierrors.IsAlreadyExists(err) {
+			return e, obj, err
+		}
+		if n == attempts {
+			return nil, nil, apierrors.NewGenerateNameConflict(c.kind.Qualified(), m.GetName(), 1)
+		}
+	}
+}
+
+func (c *call) tryCreate(obj runtime.Object, m metav1.Object, a *admission.Attributes) (*cache.Entry, error) {
+	m.SetUID(newUID())
+	m.SetCreationTimestamp(metav1.Time{Time: c.Now().Truncate(0)}.Rfc3339Copy())
+	st := c.kind.Strategy
+	if st.PrepareForCreate != nil {
+		st.PrepareForCreate(obj)
+	}
+	c.setDefaults(obj)
+	m.SetGeneration(0)
+	if st.Generation {
+		m.SetGeneration(1)
+	}
+	if err := c.validateCreate(obj, m); err != nil {
+		return nil, err
+	}
+	if st.Warnings != nil {
+		for _, text := range st.Warnings(obj, nil) {
+			warn(c.r.Context(), text)
+		}
+	}
+	a.Name = m.GetName()
+	if err := c.Admission.Validate(c.r.Context(), a); err != nil {
+		return nil, err
+	}
+	c.rec.Mark("default, validate", c.now())
+	if a.DryRun {
+		if c.Registry.Has(c.kind, m.GetNamespace(), m.GetName()) {
+			return nil, apierrors.NewAlreadyExists(c.kind.Qualified(), m.GetName())
+		}
+		return nil, nil
+	}
+	e, err := c.Registry.Create(c.r.Context(), c.kind, obj)
+	if err != nil {
+		return nil, err
+	}
+	c.rec.Revision = e.Revision
+	c.rec.Mark("store", c.now())
+	return e, nil
+}
+
+// matchNamespace puts the object into the request's namespace, and refuses one that names another.
+func (c *call) matchNamespace(m metav1.Object) error {
+	want := ""
+	if c.kind.Namespaced {
+		want = c.info.Namespace
+	}
+	switch got := m.GetNamespace(); {
+	case want == "" || got == "":
+		m.SetNamespace(want)
+	case got != want:
+		return apierrors.NewBadRequest(fmt.Sprintf("the namespace of the provided object does not match the namespace sent on the request"))
+	}
+	return nil
+}
+
+func (c *call) setDefaults(obj runtime.Object) {
+	if d := c.kind.Strategy.Default; d != nil {
+		d(obj)
+	}
+}

@@ -1,0 +1,300 @@
+package apiserver
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"coracle/apiserver/admission"
+	"coracle/apiserver/catalog"
+	"coracle/apiserver/wire"
+	"coracle/storage/cache"
+)
+
+// delete removes an object: at once, or by marking it until its owner and its finalizers let it go.
+// Source: k8s.io/apiserver/pkg/registry/rest/delete.go and registry/generic/registry/store.go.
+func (c *call) delete() error {
+	f, err := wire.Negotiate(c.r, c.offer())
+	if err != nil {
+		return err
+	}
+	opts, err := c.deleteOptions()
+	if err != nil {
+		return err
+	}
+	e, obj, gone, err := c.remove(c.info.Namespace, c.info.Name, opts)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !gone && e != nil:
+		return c.sendEntry(f, http.StatusOK, e)
+	case !gone || c.kind.ReturnDeleted:
+		return c.sendObject(f, http.StatusOK, obj)
+	}
+	m, err := meta.Accessor(obj)
+	if err != nil {
+		return err
+	}
+	c.send(c.w, wire.Format{Media: f.Media, Pretty: f.Pretty}, http.StatusOK, &metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+		Status:   metav1.StatusSuccess,
+		Details: &metav1.StatusDetails{
+			Name: m.GetName(), Group: c.kind.Group, Kind: c.kind.Resource, UID: m.GetUID(),
+		},
+	})
+	return nil
+}
+
+// deleteOptions come in the body, or in the query where there is none.
+func (c *call) deleteOptions() (*metav1.DeleteOptions, error) {
+	opts := &metav1.DeleteOptions{}
+	body, err := wire.ReadBody(c.r, c.MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	if len(body.Bytes) > 0 {
+		// Clients send them in meta.k8s.io/v1, v1, or the resource's own group: the fields are the same.
+		want := metav1.SchemeGroupVersion.WithKind("DeleteOptions")
+		if _, err := c.Codec.DecodeOptions(body, want, opts); err != nil {
+			return nil, err
+		}
+	} else if err := decodeOptions(c.r.URL.Query(), opts); err != nil {
+		return nil, err
+	}
+	if errs := metav1validation.ValidateDeleteOptions(opts); len(errs) > 0 {
+		return nil, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "DeleteOptions"}, "", errs)
+	}
+	return opts, nil
+}
+
+// remove deletes one object. gone tells that it is in the store no more; else it was marked, and e is
+// its new state (nil of a dry run).
+func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *cache.Entry, obj runtime.Object, gone bool, err error) {
+	ctx := c.r.Context()
+	for {
+		current, err := c.Registry.Get(c.kind, namespace, name)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		old, err := c.Registry.Object(c.kind, current)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		a := &admission.Attributes{
+			Operation: admission.Delete, Kind: c.kind, Namespace: namespace, Name: name, Old: old,
+			Options: opts, DryRun: dryRun(opts.DryRun), User: userOf(c.r),
+			Warn: func(text string) { warn(ctx, text) },
+		}
+		if err := c.Admission.Mutate(ctx, a); err != nil {
+			return nil, nil, false, err
+		}
+		if err := c.Admission.Validate(ctx, a); err != nil {
+			return nil, nil, false, err
+		}
+		obj := old.DeepCopyObject()
+		m, err := meta.Accessor(obj)
+		if err != nil {
+			return nil, nil, false, apierrors.NewInternalError(err)
+		}
+		if err := c.checkPreconditions(m, opts.Preconditions); err != nil {
+			return nil, nil, false, err
+		}
+		changed := markDeleted(c.kind, obj, m, opts, c.Now())
+		switch {
+		case a.DryRun:
+			return nil, obj, released(c.kind, obj, m), nil
+		case released(c.kind, obj, m):
+			e, err := c.Registry.Delete(ctx, c.kind, current)
+			if retry(err) {
+				continue
+			}
+			if err != nil {
+				return nil, nil, false, c.conflict(err)
+			}
+			c.rec.Revision = e.Revision
+			return e, old, true, nil
+		case !changed:
+			return current, old, false, nil
+		}
+		e, err := c.Registry.Update(ctx, c.kind, obj, current)
+		if retry(err) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, false, c.conflict(err)
+		}
+		c.rec.Revision = e.Revision
+		return e, obj, false, nil
+	}
+}
+
+func (c *call) checkPreconditions(m metav1.Object, p *metav1.Preconditions) error {
+	if p == nil {
+		return nil
+	}
+	gr := schema.GroupResource{Group: c.kind.Group, Resource: c.kind.Kind}
+	if p.UID != nil && *p.UID != m.GetUID() {
+		return apierrors.NewConflict(gr, m.GetName(), fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *p.UID, m.GetUID()))
+	}
+	if p.ResourceVersion != nil && *p.ResourceVersion != m.GetResourceVersion() {
+		return apierrors.NewConflict(gr, m.GetName(), fmt.Errorf("the ResourceVersion in the precondition (%s) does not match the ResourceVersion in record (%s). The object might have been modified", *p.ResourceVersion, m.GetResourceVersion()))
+	}
+	return nil
+}
+
+// markDeleted writes into obj what a deletion asks for, and tells whether that changed anything.
+func markDeleted(k *catalog.Kind, obj runtime.Object, m metav1.Object, opts *metav1.DeleteOptions, now time.Time) bool {
+	changed := setFinalizers(k, m, opts)
+	asked := opts.GracePeriodSeconds
+	if asked != nil && *asked < 0 {
+		asked = new(int64(1))
+	}
+	var grace int64
+	if k.Strategy.GracePeriod != nil {
+		grace = k.Strategy.GracePeriod(obj, asked)
+	}
+	if t := m.GetDeletionTimestamp(); t != nil {
+		return shortenGrace(m, k.Strategy.GracePeriod != nil, asked, now) || changed
+	}
+	at := metav1.NewTime(now.Add(time.Duration(grace) * time.Second)).Rfc3339Copy()
+	m.SetDeletionTimestamp(&at)
+	m.SetDeletionGracePeriodSeconds(&grace)
+	if m.GetGeneration() > 0 {
+		m.SetGeneration(m.GetGeneration() + 1)
+	}
+	if ns, ok := obj.(*corev1.Namespace); ok {
+		m.SetDeletionGracePeriodSeconds(nil)
+		ns.Status.Phase = corev1.NamespaceTerminating
+	}
+	return true
+}
+
+// shortenGrace lets a second deletion come sooner, never later.
+func shortenGrace(m metav1.Object, graceful bool, asked *int64, now time.Time) bool {
+	had := m.GetDeletionGracePeriodSeconds()
+	if !graceful || had == nil || *had == 0 || asked == nil || *asked >= *had {
+		return false
+	}
+	period := *asked
+	at := m.GetDeletionTimestamp().Add(time.Duration(period-*had) * time.Second)
+	if at.Before(now) {
+		at = now
+		if period != 0 {
+			period = 1
+		}
+	}
+	t := metav1.NewTime(at).Rfc3339Copy()
+	m.SetDeletionTimestamp(&t)
+	m.SetDeletionGracePeriodSeconds(&period)
+	return true
+}
+
+// setFinalizers turns the propagation policy into the finalizers that the garbage collector works off.
+func setFinalizers(k *catalog.Kind, m metav1.Object, opts *metav1.DeleteOptions) bool {
+	orphan, foreground := false, false
+	switch {
+	case opts.PropagationPolicy != nil:
+		orphan = *opts.PropagationPolicy == metav1.DeletePropagationOrphan
+		foreground = *opts.PropagationPolicy == metav1.DeletePropagationForeground
+	case opts.OrphanDependents != nil:
+		orphan = *opts.OrphanDependents
+	default: // what is there already stays
+		have := m.GetFinalizers()
+		orphan = slices.Contains(have, metav1.FinalizerOrphanDependents) || k.OrphanByDefault
+		foreground = slices.Contains(have, metav1.FinalizerDeleteDependents)
+	}
+	had := m.GetFinalizers()
+	want := slices.DeleteFunc(slices.Clone(had), func(f string) bool {
+		return f == metav1.FinalizerOrphanDependents || f == metav1.FinalizerDeleteDependents
+	})
+	if orphan {
+		want = append(want, metav1.FinalizerOrphanDependents)
+	}
+	if foreground {
+		want = append(want, metav1.FinalizerDeleteDependents)
+	}
+	if slices.Equal(had, want) {
+		return false
+	}
+	m.SetFinalizers(want)
+	return true
+}
+
+// released tells whether nothing holds a marked object back any longer.
+func released(k *catalog.Kind, obj runtime.Object, m metav1.Object) bool {
+	if len(m.GetFinalizers()) > 0 || m.GetDeletionTimestamp() == nil {
+		return false
+	}
+	if ns, ok := obj.(*corev1.Namespace); ok {
+		return len(ns.Spec.Finalizers) == 0
+	}
+	if k.Strategy.GracePeriod == nil {
+		return true
+	}
+	g := m.GetDeletionGracePeriodSeconds()
+	return g == nil || *g == 0
+}
+
+// deleteCollection deletes what a list would show.
+func (c *call) deleteCollection() error {
+	f, err := wire.Negotiate(c.r, c.offer())
+	if err != nil {
+		return err
+	}
+	opts, err := c.deleteOptions()
+	if err != nil {
+		return err
+	}
+	listOpts, err := listOptions(c.r)
+	if err != nil {
+		return err
+	}
+	match, err := c.matcher(listOpts.LabelSelector, listOpts.FieldSelector)
+	if err != nil {
+		return err
+	}
+	page, err := c.page(listOpts, match)
+	if err != nil {
+		return err
+	}
+	type result struct {
+		obj runtime.Object
+		err error
+	}
+	results := make([]result, len(page.entries))
+	forEach(len(page.entries), func(i int) {
+		obj, err := c.Registry.Object(c.kind, page.entries[i])
+		if err == nil {
+			var m metav1.Object
+			if m, err = meta.Accessor(obj); err == nil {
+				one := opts.DeepCopy()
+				if one.Preconditions == nil {
+					one.Preconditions = &metav1.Preconditions{}
+				}
+				one.Preconditions.UID = new(m.GetUID())
+				_, obj, _, err = c.remove(m.GetNamespace(), m.GetName(), one)
+			}
+		}
+		results[i] = result{obj, err}
+	})
+	deleted := make([]runtime.Object, 0, len(results))
+	for _, r := range results {
+		switch {
+		case r.err == nil:
+			deleted = append(deleted, r.obj)
+		case !apierrors.IsNotFound(r.err) && !apierrors.IsConflict(r.err):
+			return r.err
+		}
+	}
+	return c.sendList(f, deleted, metav1.ListMeta{ResourceVersion: fmt.Sprint(page.revision)})
+}

@@ -1,0 +1,167 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
+
+	"coracle/apiserver/wire"
+)
+
+// maxPatchOperations bounds a JSON patch, as upstream does.
+const maxPatchOperations = 10000
+
+// patch changes an object by a JSON patch (RFC 6902), a merge patch (RFC 7386), a strategic merge patch or
+// server-side apply; the content type says which.
+func (c *call) patch() error {
+	f, err := wire.Negotiate(c.r, c.offer())
+	if err != nil {
+		return err
+	}
+	media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	patchType := types.PatchType(media)
+	supported := c.patchTypes()
+	if err != nil || !allows(supported, media) {
+		return unsupportedPatch(supported)
+	}
+	var opts metav1.PatchOptions
+	if err := decodeOptions(c.r.URL.Query(), &opts); err != nil {
+		return err
+	}
+	if errs := metav1validation.ValidatePatchOptions(&opts, patchType); len(errs) > 0 {
+		return apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "PatchOptions"}, "", errs)
+	}
+	body, err := wire.ReadBody(c.r, c.MaxBody)
+	if err != nil {
+		return err
+	}
+	if patchType == types.ApplyYAMLPatchType {
+		return c.apply(f, body, &opts)
+	}
+	apply, err := patcherFor(patchType, body.Bytes, c.kind.New())
+	if err != nil {
+		return err
+	}
+	return c.change(f, change{
+		options: &opts,
+		dryRun:  dryRun(opts.DryRun),
+		next: func(old runtime.Object) (runtime.Object, error) {
+			before, err := json.Marshal(old)
+			if err != nil {
+				return nil, err
+			}
+			after, err := apply(before)
+			if err != nil {
+				return nil, err
+			}
+			obj := c.kind.New()
+			warnings, err := c.Codec.Decode(wire.Body{Bytes: after, ContentType: wire.JSON}, c.kind.GroupVersionKind, obj, wire.Strictness(fieldValidation(opts.FieldValidation)))
+			if err != nil {
+				return nil, patchedInvalid(c, err)
+			}
+			for _, text := range warnings {
+				warn(c.r.Context(), text)
+			}
+			return obj, nil
+		},
+	})
+}
+
+func (c *call) patchTypes() []string {
+	supported := []string{string(types.JSONPatchType), string(types.MergePatchType)}
+	if c.Codec.Scheme.Recognizes(c.kind.GroupVersionKind) {
+		supported = append(supported, string(types.StrategicMergePatchType))
+	}
+	return append(supported, string(types.ApplyYAMLPatchType))
+}
+
+func unsupportedPatch(supported []string) error {
+	msg := "the body of the request was in an unknown format - accepted media types include: "
+	for i, s := range supported {
+		if i > 0 {
+			msg += ", "
+		}
+		msg += s
+	}
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusUnsupportedMediaType,
+		Reason: metav1.StatusReasonUnsupportedMediaType, Message: msg,
+	}}
+}
+
+// patcherFor reads a patch once; what it returns applies it to an object's JSON. The type of example tells
+// a strategic merge patch which lists are merged, and by which key.
+func patcherFor(kind types.PatchType, patch []byte, example runtime.Object) (func([]byte) ([]byte, error), error) {
+	switch kind {
+	case types.JSONPatchType:
+		p, err := jsonpatch.DecodePatch(patch)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(err.Error())
+		}
+		if len(p) > maxPatchOperations {
+			return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
+				"The allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(p)))
+		}
+		return func(before []byte) ([]byte, error) {
+			after, err := p.Apply(before)
+			if err != nil {
+				return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
+			}
+			return after, nil
+		}, nil
+
+	case types.MergePatchType:
+		if err := json.Unmarshal(patch, &map[string]any{}); err != nil {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+		}
+		return func(before []byte) ([]byte, error) {
+			after, err := jsonpatch.MergePatch(before, patch)
+			if err != nil {
+				return nil, apierrors.NewBadRequest(err.Error())
+			}
+			return after, nil
+		}, nil
+	}
+
+	wanted := map[string]any{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(patch, &wanted); err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+	}
+	meta, err := strategicpatch.NewPatchMetaFromStruct(example)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
+	}
+	return func(before []byte) ([]byte, error) {
+		original := map[string]any{}
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(before, &original); err != nil {
+			return nil, err
+		}
+		merged, err := strategicpatch.StrategicMergeMapPatchUsingLookupPatchMeta(original, runtime.DeepCopyJSON(wanted), meta)
+		if err != nil {
+			return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
+		}
+		return json.Marshal(merged)
+	}, nil
+}
+
+// patchedInvalid words an object that a patch has made unreadable.
+func patchedInvalid(c *call, err error) error {
+	if apierrors.IsBadRequest(err) {
+		return apierrors.NewInvalid(c.kind.GroupKind(), c.info.Name, field.ErrorList{
+			field.Invalid(field.NewPath("patch"), "", err.Error()),
+		})
+	}
+	return err
+}

@@ -1,0 +1,58 @@
+package registry
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Lookups by name, for those who must know whether something is (still) there: nil when it is not.
+// What is returned is shared, and nobody may change it.
+
+// Namespace finds a namespace.
+func (r *Registry) Namespace(name string) *corev1.Namespace {
+	return find[*corev1.Namespace](r, "namespaces", "", name)
+}
+
+// ServiceAccount finds a service account.
+func (r *Registry) ServiceAccount(namespace, name string) *corev1.ServiceAccount {
+	return find[*corev1.ServiceAccount](r, "serviceaccounts", namespace, name)
+}
+
+// Secret finds a Secret.
+func (r *Registry) Secret(namespace, name string) *corev1.Secret {
+	return find[*corev1.Secret](r, "secrets", namespace, name)
+}
+
+// ConfigMap finds a ConfigMap.
+func (r *Registry) ConfigMap(namespace, name string) *corev1.ConfigMap {
+	return find[*corev1.ConfigMap](r, "configmaps", namespace, name)
+}
+
+// Pod finds a pod.
+func (r *Registry) Pod(namespace, name string) *corev1.Pod {
+	return find[*corev1.Pod](r, "pods", namespace, name)
+}
+
+// Node finds a node.
+func (r *Registry) Node(name string) *corev1.Node {
+	return find[*corev1.Node](r, "nodes", "", name)
+}
+
+func find[T runtime.Object](r *Registry, resource, namespace, name string) T {
+	var none T
+	k := r.catalog.ByResource(schema.GroupVersionResource{Version: "v1", Resource: resource})
+	if k == nil {
+		return none
+	}
+	e, err := r.Get(k, namespace, name)
+	if err != nil {
+		return none
+	}
+	obj, err := r.Object(k, e)
+	if err != nil {
+		return none
+	}
+	typed, _ := obj.(T)
+	return typed
+}

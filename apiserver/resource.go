@@ -1,0 +1,136 @@
+package apiserver
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"coracle/apiserver/catalog"
+	"coracle/apiserver/decision"
+	"coracle/apiserver/wire"
+)
+
+// call is one request for a resource, with all that is known of it before its body is read.
+type call struct {
+	*Server
+	w    http.ResponseWriter
+	r    *http.Request
+	kind *catalog.Kind
+	info *apirequest.RequestInfo
+	rec  *decision.Record
+	// sub is the subresource's row, with an empty Name for the resource itself.
+	sub catalog.Subresource
+}
+
+// writeTimeout bounds everything but watches and streams, as upstream's request timeout does.
+const writeTimeout = 34 * time.Second
+
+// resource finds the row of the catalog that a path speaks of, and the verb's function.
+func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
+	info := infoOf(r)
+	if !info.IsResourceRequest {
+		notFound(w, r)
+		return nil
+	}
+	c := &call{Server: s, w: w, r: r, info: info, rec: decision.From(r.Context())}
+	c.kind = s.Catalog.ByResource(schema.GroupVersionResource{Group: info.APIGroup, Version: info.APIVersion, Resource: info.Resource})
+	if c.kind == nil || !c.scopeMatches() {
+		notFound(w, r)
+		return nil
+	}
+	if info.Subresource != "" {
+		sub, ok := c.kind.Subresource(info.Subresource)
+		if !ok || info.Name == "" {
+			notFound(w, r)
+			return nil
+		}
+		c.sub = sub
+	} else if len(info.Parts) > 2 {
+		notFound(w, r)
+		return nil
+	}
+	c.rec.Request.Served = true
+
+	serve, verbs := c.operation()
+	if serve == nil || !allows(verbs, info.Verb) {
+		return methodNotAllowed(c.kind, info.Verb)
+	}
+	if info.Verb != "watch" && info.Verb != "connect" {
+		ctx, cancel := context.WithTimeout(r.Context(), writeTimeout)
+		defer cancel()
+		c.r = r.WithContext(ctx)
+	}
+	return serve(c)
+}
+
+// scopeMatches refuses namespaced paths to cluster-wide resources, and names without their namespace.
+func (c *call) scopeMatches() bool {
+	if c.info.Resource == "namespaces" && c.info.APIGroup == "" {
+		return true
+	}
+	if c.kind.Namespaced {
+		return c.info.Namespace != "" || c.info.Name == ""
+	}
+	return c.info.Namespace == ""
+}
+
+// operation is the function for the request's verb, and the verbs that the resource has.
+func (c *call) operation() (serve func(*call) error, verbs []string) {
+	if c.sub.Name != "" {
+		return c.subresource(), c.sub.Verbs
+	}
+	verbs = c.kind.AllVerbs()
+	if review := c.review(); review != nil {
+		return review, verbs
+	}
+	switch c.info.Verb {
+	case "get":
+		return (*call).get, verbs
+	case "list":
+		return (*call).list, verbs
+	case "watch":
+		return (*call).watch, verbs
+	case "create":
+		return (*call).create, verbs
+	case "update":
+		return (*call).update, verbs
+	case "patch":
+		return (*call).patch, verbs
+	case "delete":
+		return (*call).delete, verbs
+	case "deletecollection":
+		return (*call).deleteCollection, verbs
+	}
+	return nil, verbs
+}
+
+func allows(verbs []string, verb string) bool {
+	for _, v := range verbs {
+		if v == verb {
+			return true
+		}
+	}
+	return false
+}
+
+func methodNotAllowed(k *catalog.Kind, verb string) error {
+	return apierrors.NewMethodNotSupported(k.Qualified(), strings.ToLower(verb))
+}
+
+// want is the kind that travels in a body: the subresource's own, or the resource's.
+func (c *call) want() schema.GroupVersionKind {
+	if c.sub.Name != "" && !c.sub.Kind.Empty() {
+		return c.sub.Kind
+	}
+	return c.kind.GroupVersionKind
+}
+
+// offer is what the client may ask for instead of the object itself.
+func (c *call) offer() wire.Offer {
+	return wire.Offer{Table: true, Partial: true, JSONOnly: !c.Codec.Scheme.Recognizes(c.want())}
+}

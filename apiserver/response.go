@@ -1,0 +1,147 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"coracle/apiserver/decision"
+	"coracle/apiserver/wire"
+	"coracle/storage"
+)
+
+// response remembers what was answered.
+type response struct {
+	http.ResponseWriter
+	code  int
+	bytes int64
+	wrote bool
+}
+
+func (w *response) WriteHeader(code int) {
+	if !w.wrote {
+		w.code, w.wrote = code, true
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection: to flush, and to hijack.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *response) status() int {
+	if w.code == 0 {
+		return http.StatusOK
+	}
+	return w.code
+}
+
+// fail answers an error as a Status. It is the only place where errors become answers.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := statusOf(err)
+	if status.Code == http.StatusInternalServerError && r.Context().Err() == nil {
+		s.Log.Error("a request failed", "id", decision.From(r.Context()).ID, "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	decision.From(r.Context()).Message = status.Message
+	f, nerr := wire.Negotiate(r, wire.Offer{})
+	if nerr != nil {
+		f = wire.Format{Media: wire.JSON}
+	}
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	if status.Details != nil && status.Details.RetryAfterSeconds > 0 {
+		h.Set("Retry-After", fmt.Sprint(status.Details.RetryAfterSeconds))
+	}
+	s.send(w, f, int(status.Code), status)
+}
+
+// statusOf words any error as a Status. What is not meant for clients becomes a 500.
+func statusOf(err error) *metav1.Status {
+	var api apierrors.APIStatus
+	switch {
+	case errors.As(err, &api):
+		status := api.Status()
+		if status.Code == 0 {
+			status.Code = http.StatusInternalServerError
+		}
+		status.TypeMeta = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}
+		return &status
+	case errors.Is(err, storage.ErrCompacted):
+		return statusOf(apierrors.NewResourceExpired("The resourceVersion for the provided watch is too old."))
+	case errors.Is(err, context.DeadlineExceeded):
+		return statusOf(apierrors.NewTimeoutError("request did not complete within the allotted timeout", 0))
+	case errors.Is(err, context.Canceled):
+		return statusOf(apierrors.NewTimeoutError("the client gave up waiting", 0))
+	case errors.Is(err, storage.ErrClosed):
+		return statusOf(apierrors.NewServiceUnavailable("the server is shutting down"))
+	}
+	return statusOf(apierrors.NewInternalError(err))
+}
+
+// send answers with an object.
+func (s *Server) send(w http.ResponseWriter, f wire.Format, code int, obj runtime.Object) {
+	b, err := s.Codec.Encode(obj, f)
+	if err != nil {
+		s.Log.Error("an answer could not be encoded", "kind", obj.GetObjectKind().GroupVersionKind().String(), "error", err)
+		http.Error(w, "Internal Server Error: the answer could not be encoded", http.StatusInternalServerError)
+		return
+	}
+	s.sendBytes(w, f, code, b)
+}
+
+// sendBytes answers with an object that is encoded already.
+func (s *Server) sendBytes(w http.ResponseWriter, f wire.Format, code int, b []byte) {
+	h := w.Header()
+	h.Set("Content-Type", f.ContentType(false))
+	h["Content-Length"] = []string{fmt.Sprint(len(b))}
+	w.WriteHeader(code)
+	w.Write(b) // a client that is gone cannot be told
+}
+
+// Warnings are sentences for the person at the client, sent as headers (RFC 7234, section 5.5).
+
+type warningsKey struct{}
+
+type warnings struct {
+	header http.Header
+	sent   map[string]bool
+	size   int
+}
+
+// maxWarnings bounds all warnings of one answer, in bytes, as upstream does.
+const maxWarnings = 4 << 10
+
+func withWarnings(ctx context.Context, w http.ResponseWriter) context.Context {
+	return context.WithValue(ctx, warningsKey{}, &warnings{header: w.Header(), sent: map[string]bool{}})
+}
+
+// warn adds a warning to the answer, once. It must come before the answer's first byte.
+func warn(ctx context.Context, text string) {
+	ws, ok := ctx.Value(warningsKey{}).(*warnings)
+	if !ok || text == "" || ws.sent[text] || ws.size+len(text) > maxWarnings {
+		return
+	}
+	ws.sent[text] = true
+	ws.size += len(text)
+	clean := strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, text)
+	ws.header.Add("Warning", `299 - "`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean)+`"`)
+}

@@ -1,0 +1,99 @@
+package apiserver
+
+import (
+	"net/http"
+	"net/http/pprof"
+	"slices"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// handler answers a request or returns the error to answer with.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// routes are few: what is asked of a resource is in the request info, not in the route.
+func (s *Server) routes(router *mux.Router) http.Handler {
+	// Names may hold escaped slashes (a proxied path does), so paths are matched as they came.
+	router.SkipClean(true).UseEncodedPath()
+
+	open := func(path string, h handler) {
+		s.paths = append(s.paths, path)
+		router.Handle(path, s.answer(h))
+	}
+	open("/healthz", s.health(alive))
+	open("/livez", s.health(alive))
+	open("/readyz", s.health(ready))
+	open("/version", s.version)
+	open("/metrics", s.serveMetrics)
+	open("/api", s.legacyAPI)
+	open("/apis", s.groups)
+	open("/openapi/v2", s.openAPIv2)
+	open("/openapi/v3", s.openAPIv3)
+	open("/.well-known/openid-configuration", s.openIDConfiguration)
+	open("/openid/v1/jwks", s.jwks)
+
+	for _, p := range []string{"/healthz", "/livez", "/readyz"} {
+		kind := alive
+		if p == "/readyz" {
+			kind = ready
+		}
+		router.Handle(p+"/{check}", s.answer(s.health(kind)))
+	}
+	router.Handle("/version/", s.answer(s.version))
+	router.Handle("/openapi/v3/{path:.+}", s.answer(s.openAPIv3Group))
+	router.Handle("/api/", s.answer(s.legacyAPI))
+	router.Handle("/apis/", s.answer(s.groups))
+	router.Handle("/apis/{group}", s.answer(s.group))
+	router.Handle("/apis/{group}/", s.answer(s.group))
+	for _, prefix := range []string{"/api/{version}", "/apis/{group}/{version}"} {
+		router.Handle(prefix, s.answer(s.resources))
+		router.Handle(prefix+"/", s.answer(s.resources))
+		router.PathPrefix(prefix + "/").Handler(s.answer(s.resource))
+	}
+	router.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
+	router.Handle("/debug/pprof/symbol", http.HandlerFunc(pprof.Symbol))
+	router.Handle("/debug/pprof/trace", http.HandlerFunc(pprof.Trace))
+	router.PathPrefix("/debug/pprof").Handler(http.HandlerFunc(pprof.Index))
+	router.Handle("/", s.answer(s.index))
+	router.NotFoundHandler = http.HandlerFunc(notFound)
+	return router
+}
+
+// answer turns a handler's error into a Status.
+func (s *Server) answer(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// notFound is what upstream answers for paths that nothing serves.
+func notFound(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusNotFound)
+	w.Write([]byte("404 page not found\n"))
+}
+
+// index lists the paths that are served.
+func (s *Server) index(w http.ResponseWriter, r *http.Request) error {
+	paths := slices.Clone(s.paths)
+	for _, k := range s.Catalog.Kinds() {
+		if k.Group == "" {
+			paths = append(paths, "/api/"+k.Version)
+		} else {
+			paths = append(paths, "/apis/"+k.Group, "/apis/"+k.Group+"/"+k.Version)
+		}
+	}
+	slices.Sort(paths)
+	return sendJSON(w, r, struct {
+		Paths []string `json:"paths"`
+	}{slices.Compact(paths)})
+}
+
+func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) error {
+	promhttp.HandlerFor(s.Gatherers, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+	return nil
+}

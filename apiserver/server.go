@@ -1,0 +1,96 @@
+package apiserver
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/util/sets"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"coracle/apiserver/admission"
+	"coracle/apiserver/authz"
+	"coracle/apiserver/catalog"
+	"coracle/apiserver/decision"
+	"coracle/apiserver/registry"
+	"coracle/apiserver/wire"
+	"coracle/authn"
+)
+
+// Config is what a server is made of. All fields without a comment that says otherwise are required.
+type Config struct {
+	Catalog    *catalog.Catalog
+	Registry   *registry.Registry
+	Codec      *wire.Codec
+	Authn      *authn.Chain
+	Authz      authz.Authorizer
+	Admission  admission.Chain
+	Tokens     Tokens
+	Decisions  Decisions
+	Gatherers  prometheus.Gatherers
+	Registerer prometheus.Registerer
+	Version    Version
+	Log        *slog.Logger
+	// Now is the clock that every time stamp and expiry is taken from.
+	Now func() time.Time
+	// Ready names what must hold before /readyz answers 200, with a check for each.
+	Ready []Check
+	// MaxBody bounds a request's body in bytes; 0 means upstream's 3 MiB.
+	MaxBody int64
+}
+
+// Decisions takes finished records.
+type Decisions interface {
+	Keep(*decision.Record)
+}
+
+// Check is one line of /readyz?verbose.
+type Check struct {
+	Name string
+	Do   func(context.Context) error
+}
+
+// Server answers the Kubernetes API.
+type Server struct {
+	Config
+	handler  http.Handler
+	info     *apirequest.RequestInfoFactory
+	stopping atomic.Bool
+	stop     chan struct{} // closed when long-running requests are to end
+	metrics  *metrics
+	paths    []string
+}
+
+const defaultMaxBody = 3 << 20
+
+// New assembles a server. It starts nothing.
+func New(c Config) *Server {
+	if c.MaxBody == 0 {
+		c.MaxBody = defaultMaxBody
+	}
+	s := &Server{
+		Config: c,
+		info: &apirequest.RequestInfoFactory{
+			APIPrefixes:          sets.NewString("api", "apis"),
+			GrouplessAPIPrefixes: sets.NewString("api"),
+		},
+		stop:    make(chan struct{}),
+		metrics: newMetrics(c.Registerer),
+	}
+	s.handler = s.pipeline(s.routes(mux.NewRouter()))
+	return s
+}
+
+// ServeHTTP takes one request through the pipeline.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Stop makes /readyz fail and ends every watch, so that a graceful shutdown does not wait for them.
+func (s *Server) Stop() {
+	if s.stopping.CompareAndSwap(false, true) {
+		close(s.stop)
+	}
+}

@@ -1,0 +1,74 @@
+package apiserver
+
+import (
+	"net/url"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"coracle/apiserver/catalog"
+)
+
+// table renders objects as the rows that `kubectl get` prints.
+func (c *call) table(objs []runtime.Object, list metav1.ListMeta) (*metav1.Table, error) {
+	include, err := includeObject(c.r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	t := &metav1.Table{
+		TypeMeta:          metav1.TypeMeta{Kind: "Table", APIVersion: "meta.k8s.io/v1"},
+		ListMeta:          list,
+		ColumnDefinitions: catalog.Columns(c.kind),
+		Rows:              make([]metav1.TableRow, 0, len(objs)),
+	}
+	now := c.Now()
+	for _, obj := range objs {
+		row := metav1.TableRow{Cells: catalog.Cells(c.kind, obj, now)}
+		if c.kind.Table.Conditions != nil {
+			row.Conditions = c.kind.Table.Conditions(obj)
+		}
+		switch include {
+		case metav1.IncludeObject:
+			row.Object.Object = obj
+		case metav1.IncludeMetadata:
+			p, err := partial(obj)
+			if err != nil {
+				return nil, err
+			}
+			row.Object.Object = p
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t, nil
+}
+
+func includeObject(q url.Values) (metav1.IncludeObjectPolicy, error) {
+	switch p := metav1.IncludeObjectPolicy(q.Get("includeObject")); p {
+	case "":
+		return metav1.IncludeMetadata, nil
+	case metav1.IncludeNone, metav1.IncludeObject, metav1.IncludeMetadata:
+		return p, nil
+	default:
+		return "", apierrors.NewBadRequest(`unrecognized includeObject value: "` + string(p) + `"`)
+	}
+}
+
+// partial is an object's metadata, as clients ask for that only want to know what there is.
+func partial(obj runtime.Object) (*metav1.PartialObjectMetadata, error) {
+	m, err := meta.Accessor(obj)
+	if err != nil {
+		return nil, err
+	}
+	p := meta.AsPartialObjectMetadata(m)
+	p.TypeMeta = metav1.TypeMeta{Kind: "PartialObjectMetadata", APIVersion: "meta.k8s.io/v1"}
+	return p, nil
+}
+
+func versionOf(obj runtime.Object) string {
+	if m, err := meta.Accessor(obj); err == nil {
+		return m.GetResourceVersion()
+	}
+	return ""
+}

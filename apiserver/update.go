@@ -1,0 +1,256 @@
+package apiserver
+
+import (
+	"fmt"
+	"net/http"
+
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"coracle/apiserver/admission"
+	"coracle/apiserver/wire"
+	"coracle/storage/cache"
+)
+
+// update replaces an object, or its status.
+func (c *call) update() error {
+	f, err := wire.Negotiate(c.r, c.offer())
+	if err != nil {
+		return err
+	}
+	var opts metav1.UpdateOptions
+	if err := decodeOptions(c.r.URL.Query(), &opts); err != nil {
+		return err
+	}
+	obj := c.kind.New()
+	if err := c.decode(obj, c.kind.GroupVersionKind, opts.FieldValidation); err != nil {
+		return err
+	}
+	m, err := meta.Accessor(obj)
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	switch {
+	case m.GetName() == "":
+		return apierrors.NewBadRequest("name must be provided")
+	case m.GetName() != c.info.Name:
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", m.GetName(), c.info.Name))
+	}
+	if err := c.matchNamespace(m); err != nil {
+		return err
+	}
+	if c.kind.Strategy.AllowCreateOnUpdate && c.sub.Name == "" && !c.Registry.Has(c.kind, c.info.Namespace, c.info.Name) {
+		if m.GetUID() != "" {
+			return preconditionFailed(c, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: ", m.GetUID()))
+		}
+		if m.GetResourceVersion() != "" {
+			return apierrors.NewNotFound(c.kind.Qualified(), c.info.Name)
+		}
+		return c.createByUpdate(f, obj, &opts)
+	}
+	if c.kind.Strategy.RequireVersion && m.GetResourceVersion() == "" {
+		return apierrors.NewInvalid(c.kind.GroupKind(), m.GetName(), requiredVersion)
+	}
+	return c.change(f, change{
+		next:    func(runtime.Object) (runtime.Object, error) { return obj.DeepCopyObject(), nil },
+		options: &opts,
+		dryRun:  dryRun(opts.DryRun),
+	})
+}
+
+// createByUpdate creates the object of a PUT to a name that is free.
+func (c *call) createByUpdate(f wire.Format, obj runtime.Object, opts *metav1.UpdateOptions) error {
+	e, obj, err := c.createObject(obj, &metav1.CreateOptions{DryRun: opts.DryRun, FieldManager: opts.FieldManager, FieldValidation: opts.FieldValidation})
+	if err != nil {
+		return err
+	}
+	if e == nil {
+		return c.sendObject(f, http.StatusCreated, obj)
+	}
+	return c.sendEntry(f, http.StatusCreated, e)
+}
+
+// change is one modification of a stored object, however the client expressed it.
+type change struct {
+	// next makes the wanted state from the present one, which it must not modify. It is called again
+	// when somebody else's write came first.
+	next    func(old runtime.Object) (runtime.Object, error)
+	options runtime.Object
+	dryRun  bool
+}
+
+// change applies a change and answers with the result.
+func (c *call) change(f wire.Format, ch change) error {
+	e, obj, err := c.applyChange(ch)
+	if err != nil {
+		return err
+	}
+	if e == nil {
+		return c.sendObject(f, http.StatusOK, obj)
+	}
+	return c.sendEntry(f, http.StatusOK, e)
+}
+
+// applyChange takes the new state through admission, defaulting and validation into the store. Of a dry run,
+// and of a change that let the object go, it returns the object alone.
+func (c *call) applyChange(ch change) (*cache.Entry, runtime.Object, error) {
+	for {
+		current, err := c.Registry.Get(c.kind, c.info.Namespace, c.info.Name)
+		if err != nil {
+			return nil, nil, err
+		}
+		old, err := c.Registry.Object(c.kind, current)
+		if err != nil {
+			return nil, nil, err
+		}
+		obj, explicit, err := c.prepareUpdate(old, ch)
+		if err != nil {
+			return nil, nil, err
+		}
+		m, err := meta.Accessor(obj)
+		if err != nil {
+			return nil, nil, apierrors.NewInternalError(err)
+		}
+		if ch.dryRun {
+			m.SetResourceVersion(versionOf(old))
+			return nil, obj, nil
+		}
+		if m.GetDeletionTimestamp() != nil && released(c.kind, obj, m) {
+			e, err := c.Registry.Delete(c.r.Context(), c.kind, current)
+			if retry(err) && !explicit {
+				continue
+			}
+			if err != nil {
+				return nil, nil, c.conflict(err)
+			}
+			c.rec.Revision = e.Revision
+			return nil, obj, nil
+		}
+		e, err := c.Registry.Update(c.r.Context(), c.kind, obj, current)
+		if retry(err) && !explicit {
+			continue
+		}
+		if err != nil {
+			return nil, nil, c.conflict(err)
+		}
+		c.rec.Revision = e.Revision
+		c.rec.Mark("store", c.now())
+		return e, obj, nil
+	}
+}
+
+// prepareUpdate makes the state that is to be stored. explicit tells that the client named the version
+// that it changes, so that a conflict is its own to resolve.
+func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object, explicit bool, err error) {
+	obj, err = ch.next(old)
+	if err != nil {
+		return nil, false, err
+	}
+	m, err := meta.Accessor(obj)
+	if err != nil {
+		return nil, false, apierrors.NewInternalError(err)
+	}
+	oldMeta, err := meta.Accessor(old)
+	if err != nil {
+		return nil, false, apierrors.NewInternalError(err)
+	}
+	explicit = m.GetResourceVersion() != "" && m.GetResourceVersion() != "0"
+	if uid := m.GetUID(); uid != "" && uid != oldMeta.GetUID() {
+		return nil, explicit, preconditionFailed(c, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, oldMeta.GetUID()))
+	}
+	if explicit && m.GetResourceVersion() != oldMeta.GetResourceVersion() {
+		return nil, explicit, modified(c)
+	}
+	if err := c.matchNamespace(m); err != nil {
+		return nil, explicit, err
+	}
+	c.setDefaults(obj)
+	a := &admission.Attributes{
+		Operation:   admission.Update,
+		Kind:        c.kind,
+		Subresource: c.sub.Name,
+		Namespace:   c.info.Namespace,
+		Name:        c.info.Name,
+		Object:      obj,
+		Old:         old,
+		Options:     ch.options,
+		DryRun:      ch.dryRun,
+		User:        userOf(c.r),
+		Warn:        func(text string) { warn(c.r.Context(), text) },
+	}
+	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
+		return nil, explicit, err
+	}
+	c.carryOver(obj, old, m, oldMeta)
+	c.setDefaults(obj)
+	if c.kind.Strategy.Generation && !sameButStatus(obj, old) {
+		m.SetGeneration(oldMeta.GetGeneration() + 1)
+	}
+	if err := c.validateUpdate(obj, old, m, oldMeta); err != nil {
+		return nil, explicit, err
+	}
+	if w := c.kind.Strategy.Warnings; w != nil && c.sub.Name == "" {
+		for _, text := range w(obj, old) {
+			warn(c.r.Context(), text)
+		}
+	}
+	if err := c.Admission.Validate(c.r.Context(), a); err != nil {
+		return nil, explicit, err
+	}
+	return obj, explicit, nil
+}
+
+// carryOver keeps what an update cannot change.
+func (c *call) carryOver(obj, old runtime.Object, m, oldMeta metav1.Object) {
+	if _, hasStatus := c.kind.Subresource("status"); hasStatus {
+		if c.sub.Name == "status" {
+			keepAllButStatus(obj, old)
+		} else if c.sub.Name == "" {
+			keepStatus(obj, old)
+		}
+	}
+	if c.sub.Name == "" && c.kind.Strategy.PrepareForUpdate != nil {
+		c.kind.Strategy.PrepareForUpdate(obj, old)
+	}
+	m.SetGeneration(oldMeta.GetGeneration())
+	m.SetUID(oldMeta.GetUID())
+	m.SetSelfLink("")
+	m.SetCreationTimestamp(oldMeta.GetCreationTimestamp())
+	m.SetResourceVersion(oldMeta.GetResourceVersion())
+	if t := oldMeta.GetDeletionTimestamp(); t != nil {
+		m.SetDeletionTimestamp(t)
+	} else {
+		m.SetDeletionTimestamp(nil)
+	}
+	if g := oldMeta.GetDeletionGracePeriodSeconds(); g != nil && m.GetDeletionGracePeriodSeconds() == nil {
+		m.SetDeletionGracePeriodSeconds(g)
+	} else if g == nil {
+		m.SetDeletionGracePeriodSeconds(nil)
+	}
+	if c.sub.Name == "status" {
+		m.SetOwnerReferences(oldMeta.GetOwnerReferences())
+		m.SetFinalizers(oldMeta.GetFinalizers())
+	}
+}
+
+// sameButStatus tells whether two states differ in metadata and status at most.
+func sameButStatus(a, b runtime.Object) bool {
+	x, y := a.DeepCopyObject(), b
+	keepStatus(x, y)
+	keepMetadata(x, y)
+	return apiequality.Semantic.DeepEqual(x, y)
+}
+
+func preconditionFailed(c *call, why string) error {
+	return apierrors.NewConflict(c.kind.Qualified(), c.info.Name, fmt.Errorf("%s", why))
+}
+
+// optimisticLock is upstream's sentence for a version that is no longer the newest.
+const optimisticLock = "the object has been modified; please apply your changes to the latest version and try again"
+
+func modified(c *call) error {
+	return apierrors.NewConflict(c.kind.Qualified(), c.info.Name, fmt.Errorf(optimisticLock))
+}

@@ -1,0 +1,70 @@
+package apiserver
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/api/validation/path"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func newUID() types.UID { return types.UID(uuid.NewString()) }
+
+// now is the time for measuring; what is written into objects comes from Config.Now.
+func (c *call) now() time.Time { return time.Now() }
+
+// validateCreate checks metadata and what the kind's row checks.
+func (c *call) validateCreate(obj runtime.Object, m metav1.Object) error {
+	errs := c.validateMetadata(m)
+	if v := c.kind.Strategy.Validate; v != nil {
+		errs = append(errs, v(obj)...)
+	}
+	return c.invalid(m, errs)
+}
+
+// validateUpdate checks a new state by itself and against the old one.
+func (c *call) validateUpdate(obj, old runtime.Object, m, oldMeta metav1.Object) error {
+	errs := c.validateMetadata(m)
+	errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(m, oldMeta, field.NewPath("metadata"))...)
+	st := c.kind.Strategy
+	if c.sub.Name == "status" {
+		if st.ValidateStatusUpdate != nil {
+			errs = append(errs, st.ValidateStatusUpdate(obj, old)...)
+		}
+		return c.invalid(m, errs)
+	}
+	if st.Validate != nil {
+		errs = append(errs, st.Validate(obj)...)
+	}
+	if st.ValidateUpdate != nil {
+		errs = append(errs, st.ValidateUpdate(obj, old)...)
+	}
+	return c.invalid(m, errs)
+}
+
+func (c *call) validateMetadata(m metav1.Object) field.ErrorList {
+	name := c.kind.Strategy.ValidateName
+	if name == nil {
+		name = validation.NameIsDNSSubdomain
+	}
+	errs := validation.ValidateObjectMetaAccessor(m, c.kind.Namespaced, name, field.NewPath("metadata"))
+	if len(errs) > 0 {
+		return errs
+	}
+	for _, text := range path.IsValidPathSegmentName(m.GetName()) {
+		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), m.GetName(), text))
+	}
+	return errs
+}
+
+func (c *call) invalid(m metav1.Object, errs field.ErrorList) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	return apierrors.NewInvalid(c.kind.GroupKind(), m.GetName(), errs)
+}

@@ -1,0 +1,135 @@
+package wire
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/munnerz/goautoneg"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// The media types that are read and written.
+const (
+	JSON     = "application/json"
+	YAML     = "application/yaml"
+	Protobuf = "application/vnd.kubernetes.protobuf"
+)
+
+// Format is what a client wants back.
+type Format struct {
+	Media  string // JSON, YAML or Protobuf
+	As     string // "", Table, PartialObjectMetadata or PartialObjectMetadataList
+	Pretty bool
+}
+
+// Offer says what an endpoint can answer besides the object itself.
+type Offer struct {
+	Table   bool
+	Partial bool // PartialObjectMetadata and its list
+	// JSONOnly: there is no protobuf form, as with custom resources.
+	JSONOnly bool
+}
+
+// Negotiate picks the first acceptable clause of the Accept header.
+// Source: k8s.io/apiserver/pkg/endpoints/handlers/negotiation.
+func Negotiate(r *http.Request, o Offer) (Format, error) {
+	f := Format{Media: JSON, Pretty: pretty(r)}
+	header := strings.Join(r.Header.Values("Accept"), ",")
+	if header == "" {
+		return f, nil
+	}
+	var refused string
+	for _, clause := range goautoneg.ParseAccept(header) {
+		media, ok := mediaType(clause, o)
+		if !ok {
+			continue
+		}
+		as := clause.Params["as"]
+		if as != "" && !convertible(clause, media, o) {
+			refused = as
+			continue
+		}
+		f.Media, f.As = media, as
+		if p, ok := clause.Params["pretty"]; ok {
+			f.Pretty = p == "1"
+		}
+		return f, nil
+	}
+	return f, notAcceptable(refused, o)
+}
+
+func mediaType(clause goautoneg.Accept, o Offer) (string, bool) {
+	switch {
+	case clause.Type == "*" && clause.SubType == "*", clause.Type == "application" && clause.SubType == "*":
+		return JSON, true
+	case clause.Type != "application":
+		return "", false
+	}
+	switch clause.SubType {
+	case "json":
+		return JSON, true
+	case "yaml":
+		return YAML, true
+	case "vnd.kubernetes.protobuf":
+		return Protobuf, !o.JSONOnly
+	}
+	return "", false
+}
+
+func convertible(clause goautoneg.Accept, media string, o Offer) bool {
+	if g, v := clause.Params["g"], clause.Params["v"]; g != metav1.GroupName || (v != "v1" && v != "v1beta1") {
+		return false
+	}
+	switch clause.Params["as"] {
+	case "Table":
+		return o.Table && media != Protobuf
+	case "PartialObjectMetadata", "PartialObjectMetadataList":
+		return o.Partial
+	}
+	return false
+}
+
+// pretty follows upstream: when asked for, and for the tools that people read answers with.
+func pretty(r *http.Request) bool {
+	if p := r.URL.Query().Get("pretty"); r.URL.RawQuery != "" && p != "" {
+		return p == "1" || p == "true"
+	}
+	agent := r.UserAgent()
+	return strings.HasPrefix(agent, "curl") || strings.HasPrefix(agent, "Wget") || strings.HasPrefix(agent, "Mozilla/5.0")
+}
+
+func mediaTypes(o Offer) string {
+	if o.JSONOnly {
+		return JSON + ", " + YAML
+	}
+	return JSON + ", " + YAML + ", " + Protobuf
+}
+
+func notAcceptable(as string, o Offer) error {
+	to := ""
+	if as != "" {
+		to = " when converting to " + as
+	}
+	return &statusError{metav1.Status{
+		Status:  metav1.StatusFailure,
+		Code:    http.StatusNotAcceptable,
+		Reason:  metav1.StatusReasonNotAcceptable,
+		Message: fmt.Sprintf("only the following media types are accepted%s: %s", to, mediaTypes(o)),
+	}}
+}
+
+func unsupportedMediaType(o Offer) error {
+	return &statusError{metav1.Status{
+		Status:  metav1.StatusFailure,
+		Code:    http.StatusUnsupportedMediaType,
+		Reason:  metav1.StatusReasonUnsupportedMediaType,
+		Message: "the body of the request was in an unknown format - accepted media types include: " + mediaTypes(o),
+	}}
+}
+
+// statusError is an error that is a Status already: api/errors.APIStatus.
+type statusError struct{ status metav1.Status }
+
+func (e *statusError) Error() string         { return e.status.Message }
+func (e *statusError) Status() metav1.Status { return e.status }

@@ -1,0 +1,237 @@
+package wire
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+)
+
+// Codec reads and writes objects of the kinds in one scheme, and of kinds that have no Go type.
+type Codec struct {
+	Scheme       *runtime.Scheme
+	json         *json.Serializer
+	strictJSON   *json.Serializer
+	yaml         *json.Serializer
+	strictYAML   *json.Serializer
+	protobuf     *protobuf.Serializer
+	protobufBare *protobuf.RawSerializer
+}
+
+// NewCodec returns a codec for a scheme's kinds.
+func NewCodec(s *runtime.Scheme) *Codec {
+	serializer := func(o json.SerializerOptions) *json.Serializer {
+		return json.NewSerializerWithOptions(json.DefaultMetaFactory, s, s, o)
+	}
+	return &Codec{
+		Scheme:       s,
+		json:         serializer(json.SerializerOptions{}),
+		strictJSON:   serializer(json.SerializerOptions{Strict: true}),
+		yaml:         serializer(json.SerializerOptions{Yaml: true}),
+		strictYAML:   serializer(json.SerializerOptions{Yaml: true, Strict: true}),
+		protobuf:     protobuf.NewSerializer(s, s),
+		protobufBare: protobuf.NewRawSerializer(s, s),
+	}
+}
+
+// Strictness says what happens to fields that a kind does not have, or that are given twice.
+type Strictness string
+
+// The values of the fieldValidation parameter.
+const (
+	Ignore Strictness = "Ignore"
+	Warn   Strictness = "Warn"
+	Strict Strictness = "Strict"
+)
+
+// Body is what a client sent.
+type Body struct {
+	Bytes       []byte
+	ContentType string
+}
+
+// Decode reads a body into an object of the kind wanted, and returns warnings for the client.
+// All errors are Status errors: 400 for what cannot be understood, 415 for an unknown media type.
+func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object, s Strictness) ([]string, error) {
+	var decoder runtime.Decoder
+	media, _, err := mime.ParseMediaType(b.ContentType)
+	if b.ContentType == "" {
+		media, err = JSON, nil
+	}
+	switch {
+	case err != nil:
+		return nil, unsupportedMediaType(Offer{})
+	case media == JSON && s == Ignore:
+		decoder = c.json
+	case media == JSON:
+		decoder = c.strictJSON
+	case media == YAML && s == Ignore:
+		decoder = c.yaml
+	case media == YAML:
+		decoder = c.strictYAML
+	case media == Protobuf && c.Scheme.Recognizes(want):
+		decoder = c.protobuf
+	default:
+		return nil, unsupportedMediaType(Offer{JSONOnly: !c.Scheme.Recognizes(want)})
+	}
+
+	obj, got, err := decoder.Decode(b.Bytes, &want, into)
+	var warnings []string
+	if err != nil {
+		strict, isStrict := runtime.AsStrictDecodingError(err)
+		if !isStrict || obj == nil || s == Strict {
+			return nil, decodeError(err, want, got, b.Bytes)
+		}
+		for _, e := range strict.Errors() {
+			warnings = append(warnings, e.Error())
+		}
+	}
+	if got.GroupVersion() != want.GroupVersion() {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)",
+			got.GroupVersion(), want.GroupVersion()))
+	}
+	if obj != into || got.Kind != want.Kind {
+		return nil, decodeError(fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", got.Version, got.Kind, want.Version, want.Kind), want, got, nil)
+	}
+	obj.GetObjectKind().SetGroupVersionKind(want)
+	return warnings, nil
+}
+
+// DecodeOptions reads options of a verb from a body. Clients send them under several groups and versions.
+func (c *Codec) DecodeOptions(b Body, want schema.GroupVersionKind, into runtime.Object) ([]string, error) {
+	media, _, err := mime.ParseMediaType(b.ContentType)
+	switch {
+	case b.ContentType == "" || err == nil && media == JSON:
+		err = kjson.UnmarshalCaseSensitivePreserveInts(b.Bytes, into)
+	case media == YAML:
+		err = yaml.Unmarshal(b.Bytes, into)
+	case media == Protobuf:
+		_, _, err = c.protobuf.Decode(b.Bytes, nil, into)
+	default:
+		return nil, unsupportedMediaType(Offer{})
+	}
+	if err != nil {
+		return nil, decodeError(err, want, nil, b.Bytes)
+	}
+	return nil, nil
+}
+
+// EncodeEvent writes one event of a protobuf watch stream.
+func (c *Codec) EncodeEvent(w io.Writer, kind string, obj runtime.Object) error {
+	var b bytes.Buffer
+	if err := c.protobuf.Encode(obj, &b); err != nil {
+		return err
+	}
+	return c.protobufBare.Encode(&metav1.WatchEvent{Type: kind, Object: runtime.RawExtension{Raw: b.Bytes()}}, w)
+}
+
+// decodeError words a body that could not be read as upstream does.
+// Source: transformDecodeError in k8s.io/apiserver/pkg/endpoints/handlers/rest.go.
+func decodeError(err error, want schema.GroupVersionKind, got *schema.GroupVersionKind, body []byte) error {
+	if got != nil && got.Kind != "" {
+		return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", got.Kind, got.Version, want.Kind, err))
+	}
+	return apierrors.NewBadRequest(fmt.Sprintf("the object provided is unrecognized (must be of type %s): %v (%s)", want.Kind, err, summary(body)))
+}
+
+// summary shows the beginning of a body: in hex when it is not text.
+func summary(b []byte) string {
+	const most = 30
+	switch {
+	case len(b) == 0:
+		return "<empty>"
+	case len(b) > most:
+		return fmt.Sprintf("%02x ...", b[:most])
+	}
+	return fmt.Sprintf("%02x", b)
+}
+
+// Encode writes an object in the form asked for, as one document.
+func (c *Codec) Encode(obj runtime.Object, f Format) ([]byte, error) {
+	switch f.Media {
+	case Protobuf:
+		var b bytes.Buffer
+		if err := c.protobuf.Encode(obj, &b); err != nil {
+			return nil, err
+		}
+		return b.Bytes(), nil
+	}
+	b, err := stdjson.Marshal(obj)
+	if err != nil {
+		return nil, err
+	}
+	return Present(b, f)
+}
+
+// Present brings compact JSON into the textual form asked for.
+func Present(compact []byte, f Format) ([]byte, error) {
+	switch {
+	case f.Media == YAML:
+		return yaml.JSONToYAML(compact)
+	case f.Pretty:
+		var b bytes.Buffer
+		if err := stdjson.Indent(&b, compact, "", "  "); err != nil {
+			return nil, err
+		}
+		return b.Bytes(), nil
+	}
+	if n := len(compact); n > 0 && compact[n-1] == '\n' {
+		return compact, nil
+	}
+	return append(compact[:len(compact):len(compact)], '\n'), nil
+}
+
+// Stored is the form in which an object is kept: JSON, without the resourceVersion.
+func Stored(obj runtime.Object) ([]byte, error) {
+	return stdjson.Marshal(obj)
+}
+
+// Unmarshal reads an object that was stored, or served, by us.
+func (c *Codec) Unmarshal(b []byte, into runtime.Object) error {
+	_, _, err := c.json.Decode(b, nil, into)
+	return err
+}
+
+// WatchEncoder returns how the objects of a watch travel in a format: each is framed for the stream.
+func (c *Codec) WatchEncoder(f Format, w io.Writer) (runtime.Encoder, io.Writer) {
+	if f.Media == Protobuf {
+		return c.protobufBare, protobuf.LengthDelimitedFramer.NewFrameWriter(w)
+	}
+	return c.json, w
+}
+
+// ContentType is the header for an answer in a format; a stream says so.
+func (f Format) ContentType(stream bool) string {
+	if !stream || f.Media == YAML {
+		return f.Media
+	}
+	if f.Media == Protobuf {
+		return Protobuf + ";stream=watch"
+	}
+	return f.Media
+}
+
+// ReadBody reads a request's body of at most max bytes.
+// Errors: 413 with upstream's sentence.
+func ReadBody(r *http.Request, max int64) (Body, error) {
+	b, err := io.ReadAll(io.LimitReader(r.Body, max+1))
+	if err != nil {
+		return Body{}, apierrors.NewBadRequest(strings.TrimSpace("the request body could not be read: " + err.Error()))
+	}
+	if int64(len(b)) > max {
+		return Body{}, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d", max))
+	}
+	return Body{Bytes: b, ContentType: r.Header.Get("Content-Type")}, nil
+}

@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"errors"
+	"strconv"
+)
+
+// Stored objects are JSON without metadata.resourceVersion: the revision is known only after the write.
+// Splice puts it in, where Kubernetes' own encoding has it: right after the uid.
+
+var errNoMetadata = errors.New("stored object has no metadata")
+
+// Splice returns a copy of a stored object with its resourceVersion.
+func Splice(stored []byte, revision int64) ([]byte, error) {
+	at, err := insertion(stored)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, len(stored)+len(`,"resourceVersion":"",`)+20)
+	out = append(out, stored[:at]...)
+	open := stored[at-1] == '{' // an object without uid: the version comes first
+	if !open {
+		out = append(out, ',')
+	}
+	out = append(out, `"resourceVersion":"`...)
+	out = strconv.AppendInt(out, revision, 10)
+	out = append(out, '"')
+	if open && stored[at] != '}' {
+		out = append(out, ',')
+	}
+	return append(out, stored[at:]...), nil
+}
+
+// insertion finds the offset behind metadata.uid, or behind metadata's brace where there is no uid.
+func insertion(b []byte) (int, error) {
+	at, ok := member(b, 0, "metadata")
+	if !ok || at >= len(b) || b[at] != '{' {
+		return 0, errNoMetadata
+	}
+	if uid, ok := member(b, at, "uid"); ok {
+		return skip(b, uid), nil
+	}
+	return at + 1, nil
+}
+
+// member finds the value of a key in the compact JSON object that begins at b[at].
+func member(b []byte, at int, key string) (int, bool) {
+	if at >= len(b) || b[at] != '{' {
+		return 0, false
+	}
+	at++
+	for at < len(b) && b[at] == '"' {
+		end := skip(b, at)
+		if end+1 >= len(b) || b[end] != ':' {
+			return 0, false
+		}
+		if string(b[at+1:end-1]) == key {
+			return end + 1, true
+		}
+		at = skip(b, end+1)
+		if at < len(b) && b[at] == ',' {
+			at++
+		}
+	}
+	return 0, false
+}
+
+// skip returns the offset behind the value at b[at], or len(b) where it is cut short.
+func skip(b []byte, at int) int {
+	if at >= len(b) {
+		return len(b)
+	}
+	switch b[at] {
+	case '"':
+		for i := at + 1; i < len(b); i++ {
+			switch b[i] {
+			case '\\':
+				i++
+			case '"':
+				return i + 1
+			}
+		}
+		return len(b)
+	case '{', '[':
+		depth := 0
+		for i := at; i < len(b); i++ {
+			switch b[i] {
+			case '"':
+				i = skip(b, i) - 1
+			case '{', '[':
+				depth++
+			case '}', ']':
+				depth--
+				if depth == 0 {
+					return i + 1
+				}
+			}
+		}
+		return len(b)
+	}
+	for i := at; i < len(b); i++ {
+		switch b[i] {
+		case ',', '}', ']':
+			return i
+		}
+	}
+	return len(b)
+}
