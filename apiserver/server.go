@@ -16,6 +16,7 @@ import (
 	"coracle/apiserver/authz"
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/decision"
+	"coracle/apiserver/openapi"
 	"coracle/apiserver/registry"
 	"coracle/apiserver/wire"
 	"coracle/authn"
@@ -30,6 +31,7 @@ type Config struct {
 	Authz      authz.Authorizer
 	Admission  admission.Chain
 	Tokens     Tokens
+	OpenAPI    *openapi.Service
 	Decisions  Decisions
 	Gatherers  prometheus.Gatherers
 	Registerer prometheus.Registerer

@@ -39,6 +39,9 @@ type Kind struct {
 	// OrphanByDefault: what an object owns outlives it unless the client says otherwise.
 	OrphanByDefault bool
 
+	// SchemaHash changes with the schema of a kind that has no Go type; "" for the others.
+	SchemaHash string
+
 	Strategy     Strategy
 	Table        Table
 	Subresources []Subresource
