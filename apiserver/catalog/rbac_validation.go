@@ -1,0 +1,114 @@
+package catalog
+
+import (
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Source of the sentences: k8s.io/kubernetes/pkg/apis/rbac/validation.
+
+func validateRole(r *rbacv1.Role) errorList { return validateRules(r.Rules, true) }
+
+func validateClusterRole(r *rbacv1.ClusterRole) errorList {
+	errs := validateRules(r.Rules, false)
+	if r.AggregationRule == nil {
+		return errs
+	}
+	path := field.NewPath("aggregationRule", "clusterRoleSelectors")
+	if len(r.AggregationRule.ClusterRoleSelectors) == 0 {
+		errs = append(errs, field.Required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"))
+	}
+	for i := range r.AggregationRule.ClusterRoleSelectors {
+		errs = append(errs, validateSelector(&r.AggregationRule.ClusterRoleSelectors[i], path.Index(i), "invalid label selector.")...)
+	}
+	return errs
+}
+
+func validateRules(rules []rbacv1.PolicyRule, namespaced bool) errorList {
+	var errs errorList
+	for i, rule := range rules {
+		errs = append(errs, validateRule(rule, namespaced, field.NewPath("rules").Index(i))...)
+	}
+	return errs
+}
+
+func validateRule(rule rbacv1.PolicyRule, namespaced bool, path *field.Path) errorList {
+	errs := required(path.Child("verbs"), len(rule.Verbs) == 0)
+	if urls := rule.NonResourceURLs; len(urls) > 0 {
+		at := path.Child("nonResourceURLs")
+		if namespaced {
+			errs = append(errs, field.Invalid(at, urls, "namespaced rules cannot apply to non-resource URLs"))
+		}
+		if len(rule.APIGroups) > 0 || len(rule.Resources) > 0 || len(rule.ResourceNames) > 0 {
+			errs = append(errs, field.Invalid(at, urls, "rules cannot apply to both regular resources and non-resource URLs"))
+		}
+		return errs
+	}
+	if len(rule.APIGroups) == 0 {
+		errs = append(errs, field.Required(path.Child("apiGroups"), "resource rules must supply at least one api group"))
+	}
+	if len(rule.Resources) == 0 {
+		errs = append(errs, field.Required(path.Child("resources"), "resource rules must supply at least one resource"))
+	}
+	return errs
+}
+
+func validateRoleBinding(b *rbacv1.RoleBinding) errorList {
+	return validateBinding(b.RoleRef, b.Subjects, true, "Role", "ClusterRole")
+}
+
+func validateClusterRoleBinding(b *rbacv1.ClusterRoleBinding) errorList {
+	return validateBinding(b.RoleRef, b.Subjects, false, "ClusterRole")
+}
+
+func validateBinding(ref rbacv1.RoleRef, subjects []rbacv1.Subject, namespaced bool, roleKinds ...string) errorList {
+	var errs errorList
+	path := field.NewPath("roleRef")
+	if ref.APIGroup != rbacv1.GroupName {
+		errs = append(errs, field.NotSupported(path.Child("apiGroup"), ref.APIGroup, []string{rbacv1.GroupName}))
+	}
+	if !slices.Contains(roleKinds, ref.Kind) {
+		errs = append(errs, field.NotSupported(path.Child("kind"), ref.Kind, roleKinds))
+	}
+	if ref.Name != "" {
+		errs = append(errs, invalidEach(path.Child("name"), ref.Name, pathSegmentName(ref.Name, false))...)
+	}
+	for i, s := range subjects {
+		errs = append(errs, validateSubject(s, namespaced, field.NewPath("subjects").Index(i))...)
+	}
+	return append(errs, required(path.Child("name"), ref.Name == "")...)
+}
+
+func validateSubject(s rbacv1.Subject, namespaced bool, path *field.Path) errorList {
+	errs := required(path.Child("name"), s.Name == "")
+	switch s.Kind {
+	case rbacv1.ServiceAccountKind:
+		if s.Name != "" {
+			errs = append(errs, invalidEach(path.Child("name"), s.Name, apivalidation.ValidateServiceAccountName(s.Name, false))...)
+		}
+		if s.APIGroup != "" {
+			errs = append(errs, field.NotSupported(path.Child("apiGroup"), s.APIGroup, []string{""}))
+		}
+		if !namespaced && s.Namespace == "" {
+			errs = append(errs, field.Required(path.Child("namespace"), ""))
+		}
+	case rbacv1.UserKind, rbacv1.GroupKind:
+		if s.APIGroup != rbacv1.GroupName {
+			errs = append(errs, field.NotSupported(path.Child("apiGroup"), s.APIGroup, []string{rbacv1.GroupName}))
+		}
+	default:
+		errs = append(errs, field.NotSupported(path.Child("kind"), s.Kind, []string{rbacv1.ServiceAccountKind, rbacv1.UserKind, rbacv1.GroupKind}))
+	}
+	return errs
+}
+
+// fixedRoleRef: a binding is for one role forever. Otherwise whoever may update a binding, but not bind the new
+// role, could hand its subjects more than they were given.
+func fixedRoleRef(ref, old rbacv1.RoleRef) errorList {
+	return unchanged(field.NewPath("roleRef"), ref, old)
+}
+
+
