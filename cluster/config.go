@@ -1,0 +1,161 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"coracle/apiserver/admission"
+)
+
+// Config is everything about a cluster that can be chosen. Where kube-apiserver, kube-controller-manager or
+// kubelet has a flag for the thing, the field is named after it and means the same. The zero value of a field
+// means the default that its comment names.
+type Config struct {
+	// DataDir holds the objects, keys, certificates, kubeconfigs and the nodes' files.
+	// Default: ~/.coracle/default.
+	DataDir string
+	// BindAddress is the IP address to listen on. Default: 127.0.0.1.
+	BindAddress string
+	// SecurePort is the TCP port of the API; 0 lets the system choose.
+	SecurePort int
+	// Advertise are further host names and IP addresses that clients may call the server by.
+	Advertise []string
+	// Era is classic (the default) or modern: whether service accounts get token Secrets.
+	Era string
+	// Nodes is how many nodes are simulated.
+	Nodes int
+	// Hints says where explanations of refusals go besides the terminal: off (the default), or client.
+	Hints string
+
+	// TokenAuthFile is a CSV file of tokens, users and groups. Default: none.
+	TokenAuthFile string
+	// ClientCAFile holds further authorities whose client certificates are trusted. Default: none.
+	ClientCAFile string
+	// AnonymousAuth lets requests without credentials in as system:anonymous.
+	AnonymousAuth bool
+	// ServiceAccountIssuer is the `iss` of service-account tokens.
+	// Default: https://kubernetes.default.svc.cluster.local.
+	ServiceAccountIssuer string
+	// APIAudiences are the audiences that the server takes tokens for. Default: the issuer.
+	APIAudiences []string
+	// ServiceClusterIPRange is the network of services' addresses. Default: 10.96.0.0/16.
+	ServiceClusterIPRange string
+
+	// Log takes what the server has to say. Default: slog.Default.
+	Log *slog.Logger
+	// Version is Coracle's own, as in 0.1.0.
+	Version string
+	// Now is the clock that every time stamp and expiry is taken from. Default: time.Now.
+	Now func() time.Time
+}
+
+// The defaults of Config's fields.
+const (
+	DefaultBindAddress = "127.0.0.1"
+	DefaultSecurePort  = 6443
+	DefaultIssuer      = "https://kubernetes.default.svc.cluster.local"
+	DefaultServiceCIDR = "10.96.0.0/16"
+	maxNodes           = 100
+)
+
+// DefaultDataDir is ~/.coracle/default.
+func DefaultDataDir() (string, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no home directory to keep the cluster in; name one with --data-dir: %w", err)
+	}
+	return filepath.Join(home, ".coracle", "default"), nil
+}
+
+// Validate fills in defaults and reports the first thing that is wrong, in a sentence that says what to do.
+func (c *Config) Validate() error {
+	if c.DataDir == "" {
+		dir, err := DefaultDataDir()
+		if err != nil {
+			return err
+		}
+		c.DataDir = dir
+	}
+	dir, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		return fmt.Errorf("--data-dir %s: %w", c.DataDir, err)
+	}
+	c.DataDir = dir
+	setDefault(&c.BindAddress, DefaultBindAddress)
+	setDefault(&c.Era, string(admission.Classic))
+	setDefault(&c.Hints, "off")
+	setDefault(&c.ServiceAccountIssuer, DefaultIssuer)
+	setDefault(&c.ServiceClusterIPRange, DefaultServiceCIDR)
+	setDefault(&c.Version, "0.0.0-dev")
+	if len(c.APIAudiences) == 0 {
+		c.APIAudiences = []string{c.ServiceAccountIssuer}
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+
+	if net.ParseIP(c.BindAddress) == nil {
+		return fmt.Errorf("--bind-address %q is no IP address; 127.0.0.1 listens on this machine only, 0.0.0.0 on all its addresses", c.BindAddress)
+	}
+	if c.SecurePort < 0 || c.SecurePort > 65535 {
+		return fmt.Errorf("--secure-port %d is no TCP port; choose one from 1 to 65535, or 0 to let the system choose", c.SecurePort)
+	}
+	if e := admission.Era(c.Era); e != admission.Classic && e != admission.Modern {
+		return fmt.Errorf("--era %q is not known; choose classic (token Secrets, as up to Kubernetes 1.23) or modern (bound tokens, as from 1.24)", c.Era)
+	}
+	if c.Hints != "off" && c.Hints != "client" {
+		return fmt.Errorf("--hints %q is not known; choose off or client", c.Hints)
+	}
+	if c.Nodes < 0 || c.Nodes > maxNodes {
+		return fmt.Errorf("--nodes %d is out of range; choose 0 to %d", c.Nodes, maxNodes)
+	}
+	if strings.Contains(c.ServiceAccountIssuer, ":") {
+		if _, err := url.Parse(c.ServiceAccountIssuer); err != nil {
+			return fmt.Errorf("--service-account-issuer contained a ':' but was not a valid URL: %w", err)
+		}
+	}
+	prefix, err := netip.ParsePrefix(c.ServiceClusterIPRange)
+	if err != nil || !prefix.Addr().Is4() || prefix.Bits() > 28 || prefix.Bits() < 12 {
+		return fmt.Errorf("--service-cluster-ip-range %q is no IPv4 network of 16 to a million addresses, such as %s", c.ServiceClusterIPRange, DefaultServiceCIDR)
+	}
+	for _, name := range c.Advertise {
+		if name == "" || strings.ContainsAny(name, " /:") && net.ParseIP(name) == nil {
+			return fmt.Errorf("--advertise %q is neither a host name nor an IP address (and takes no port)", name)
+		}
+	}
+	for flag, file := range map[string]string{"--token-auth-file": c.TokenAuthFile, "--client-ca-file": c.ClientCAFile} {
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("%s cannot be read: %w", flag, unwrapPath(err))
+		}
+	}
+	return nil
+}
+
+func setDefault(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+// unwrapPath keeps a path error's path and reason, and leaves out the system call.
+func unwrapPath(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return fmt.Errorf("%s: %w", pe.Path, pe.Err)
+	}
+	return err
+}
