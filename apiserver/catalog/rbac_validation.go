@@ -108,7 +108,5 @@ func validateSubject(s rbacv1.Subject, namespaced bool, path *field.Path) errorL
 // fixedRoleRef: a binding is for one role forever. Otherwise whoever may update a binding, but not bind the new
 // role, could hand its subjects more than they were given.
 func fixedRoleRef(ref, old rbacv1.RoleRef) errorList {
-	return unchanged(field.NewPath("roleRef"), ref, old)
+	return unchanged(field.NewPath("roleRef"), ref, old).MarkBeta()
 }
-
-
