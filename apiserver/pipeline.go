@@ -122,9 +122,6 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 				Authenticator: a.Authenticator, Verdict: a.Verdict.String(), Why: a.Why,
 			})
 		}
-		for _, h := range result.Consumed {
-			r.Header.Del(h)
-		}
 		if result.User == nil {
 			s.metrics.authentication("failure", "")
 			s.fail(w, r, apierrors.NewUnauthorized("Unauthorized"))
@@ -132,6 +129,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		}
 		s.metrics.authentication("success", result.User.GetName())
 		rec.User = result.User
+		result.Scrub(r.Header)
 		ctx := apirequest.WithUser(r.Context(), result.User)
 		ctx = context.WithValue(ctx, audiencesKey{}, result.Audiences)
 		next.ServeHTTP(w, r.WithContext(ctx))
