@@ -71,6 +71,9 @@ type Strategy struct {
 	// PrepareForUpdate keeps what an update of the main resource may not change. Status, where the kind
 	// has that subresource, is kept by the generic server.
 	PrepareForUpdate func(obj, old runtime.Object)
+	// PrepareForStatusUpdate keeps what an update of the status subresource may not change, besides all that is
+	// neither metadata nor status.
+	PrepareForStatusUpdate func(obj, old runtime.Object)
 	// Validate and ValidateUpdate check all but metadata, which the generic server checks.
 	// ValidateUpdate is called after Validate and adds what concerns the change.
 	Validate       func(obj runtime.Object) field.ErrorList
@@ -82,8 +85,10 @@ type Strategy struct {
 	ValidateName func(name string, prefix bool) []string
 	// Warnings are sent to the client in Warning headers.
 	Warnings func(obj, old runtime.Object) []string
-	// Generation: metadata.generation is 1 at creation and grows when anything but metadata and status changes.
-	Generation bool
+	// Generation: metadata.generation is 1 at creation and grows when anything but metadata and status changes,
+	// or, where CountsAnnotations, when annotations do.
+	Generation        bool
+	CountsAnnotations bool
 	// AllowCreateOnUpdate: PUT to a name that does not exist creates it.
 	AllowCreateOnUpdate bool
 	// RequireVersion: an update without resourceVersion is refused.
