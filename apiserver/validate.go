@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"coracle/apiserver/catalog"
 )
 
 func newUID() types.UID { return types.UID(uuid.NewString()) }
@@ -66,5 +68,5 @@ func (c *call) invalid(m metav1.Object, errs field.ErrorList) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return apierrors.NewInvalid(c.kind.GroupKind(), m.GetName(), errs)
+	return apierrors.NewInvalid(c.kind.GroupKind(), m.GetName(), catalog.Ordered(errs))
 }
