@@ -1,0 +1,23 @@
+// Package controllers holds the control loops, one package each: they watch objects through the API and bring the
+// cluster to the state that the objects ask for. They import nothing of the server. Each acts with an identity and
+// rights of its own, the same as upstream's, so that RBAC holds for them too and a decision names who did what.
+//
+// Every controller is made alike and runs alike:
+//
+//	c := serviceaccount.New(client, factory, log)  // before the factory starts: it registers its informers
+//	factory.StartWithContext(ctx)
+//	c.Run(ctx)                                     // until ctx ends; waits for its goroutines
+//
+// client carries the controller's own identity; give it no client-side rate limit (rest.Config.QPS below zero).
+// factory is shared among all: it reads with the identity system:kube-controller-manager, which may list and watch
+// everything, as upstream's shared informers do.
+//
+// A ServiceAccount's name below means kube-system/NAME; its rights are the ClusterRole system:controller:NAME.
+//
+//	controller       identity                                 what it does
+//	serviceaccount   service-account-controller               a ServiceAccount "default" in every namespace
+//	token            user system:kube-controller-manager      token Secrets: made, filled in, deleted with their account
+//	rootca           root-ca-cert-publisher                   the ConfigMap kube-root-ca.crt in every namespace
+//
+// Start reading at package loop, what all of them share, then serviceaccount, the smallest.
+package controllers
