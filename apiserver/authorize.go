@@ -20,9 +20,9 @@ import (
 func (s *Server) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := attributesOf(r)
-		opinion := s.Authz.Authorize(r.Context(), a)
-		if opinion.Verdict != authz.Allow {
-			s.fail(w, r, forbidden(a, opinion.Reason))
+		answer := s.Authz.Authorize(r.Context(), a)
+		if !answer.Allowed() {
+			s.fail(w, r, refused(a, answer))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -68,6 +68,14 @@ func userOf(r *http.Request) user.Info {
 		return &user.DefaultInfo{}
 	}
 	return u
+}
+
+// refused is a 403, or a 500 when an authorizer could not do its work.
+func refused(a *rbac.Attributes, answer authz.Answer) error {
+	if answer.Err != nil && answer.Verdict == authz.NoOpinion {
+		return apierrors.NewInternalError(answer.Err)
+	}
+	return forbidden(a, answer.Reason())
 }
 
 // forbidden is Kubernetes' sentence for a refusal.

@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"fmt"
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,6 +33,7 @@ func (c *call) create() error {
 	if err := c.decode(obj, c.kind.GroupVersionKind, opts.FieldValidation); err != nil {
 		return err
 	}
+	obj = c.own(obj, c.kind.New(), opts.FieldManager)
 	e, obj, err := c.createObject(obj, &opts)
 	if err != nil {
 		return err
@@ -162,7 +162,7 @@ func (c *call) matchNamespace(m metav1.Object) error {
 	case want == "" || got == "":
 		m.SetNamespace(want)
 	case got != want:
-		return apierrors.NewBadRequest(fmt.Sprintf("the namespace of the provided object does not match the namespace sent on the request"))
+		return apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request")
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
-	"coracle/apiserver/authz"
 	"coracle/apiserver/decision"
 	"coracle/rbac"
 )
@@ -35,10 +34,13 @@ func (s *Server) impersonate(next http.Handler) http.Handler {
 		real := rec.User
 		for _, p := range permissions {
 			p.User, p.Verb, p.ResourceRequest = real, "impersonate", true
-			opinion, asked := s.Authz.Authorize(r.Context(), &p)
-			rec.Impersonation = append(rec.Impersonation, asked...)
-			if opinion.Verdict != authz.Allow {
-				s.fail(w, r, forbidden(&p, opinion.Reason))
+			answer := s.Authz.Ask(r.Context(), &p)
+			for _, o := range answer.Opinions {
+				o.Verb, o.On = p.Verb, p.Resource+" "+p.Name
+				rec.Impersonation = append(rec.Impersonation, o)
+			}
+			if !answer.Allowed() {
+				s.fail(w, r, refused(&p, answer))
 				return
 			}
 		}

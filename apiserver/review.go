@@ -181,7 +181,12 @@ func (c *call) selfSubjectRulesReview() error {
 		return apierrors.NewBadRequest("no namespace on request")
 	}
 	rules := c.Authz.RulesFor(userOf(c.r), review.Spec.Namespace)
-	review.Status = rules.Status()
+	review.Status = authorizationv1.SubjectRulesReviewStatus{
+		ResourceRules: rules.Resource, NonResourceRules: rules.NonResource, Incomplete: rules.Incomplete,
+	}
+	if rules.Err != nil {
+		review.Status.EvaluationError = rules.Err.Error()
+	}
 	c.send(c.w, f, http.StatusCreated, review)
 	return nil
 }
@@ -288,4 +293,3 @@ func labelRequirements(s *authorizationv1.LabelSelectorAttributes) labels.Requir
 	reqs, _ := sel.Requirements()
 	return reqs
 }
-

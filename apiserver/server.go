@@ -16,6 +16,7 @@ import (
 	"coracle/apiserver/authz"
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/decision"
+	"coracle/apiserver/fieldowner"
 	"coracle/apiserver/openapi"
 	"coracle/apiserver/registry"
 	"coracle/apiserver/wire"
@@ -28,10 +29,11 @@ type Config struct {
 	Registry   *registry.Registry
 	Codec      *wire.Codec
 	Authn      *authn.Chain
-	Authz      authz.Authorizer
+	Authz      authz.Chain
 	Admission  admission.Chain
 	Tokens     Tokens
 	OpenAPI    *openapi.Service
+	Owners     *fieldowner.Owners
 	Decisions  Decisions
 	Gatherers  prometheus.Gatherers
 	Registerer prometheus.Registerer

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -183,13 +182,4 @@ func setPodScheduled(pod *corev1.Pod, now metav1.Time) {
 		}
 	}
 	pod.Status.Conditions = append(pod.Status.Conditions, cond)
-}
-
-// Tokens issues service-account tokens.
-type Tokens interface {
-	// Request answers a TokenRequest for an account, bound to the object given, if any.
-	Request(account *corev1.ServiceAccount, req *authenticationv1.TokenRequest, bound runtime.Object) error
-	// Issuer and JWKS are what relying parties fetch to verify tokens (OpenID Connect Discovery 1.0).
-	Issuer() ([]byte, error)
-	JWKS() ([]byte, error)
 }

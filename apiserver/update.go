@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"coracle/apiserver/admission"
+	"coracle/apiserver/fieldowner"
 	"coracle/apiserver/wire"
 	"coracle/storage/cache"
 )
@@ -63,6 +64,10 @@ func (c *call) update() error {
 
 // createByUpdate creates the object of a PUT to a name that is free.
 func (c *call) createByUpdate(f wire.Format, obj runtime.Object, opts *metav1.UpdateOptions) error {
+	if err := c.mayCreate(); err != nil {
+		return err
+	}
+	obj = c.own(obj, c.kind.New(), opts.FieldManager)
 	e, obj, err := c.createObject(obj, &metav1.CreateOptions{DryRun: opts.DryRun, FieldManager: opts.FieldManager, FieldValidation: opts.FieldValidation})
 	if err != nil {
 		return err
@@ -80,6 +85,7 @@ type change struct {
 	next    func(old runtime.Object) (runtime.Object, error)
 	options runtime.Object
 	dryRun  bool
+	applied bool // next has noted the fields' owners itself
 }
 
 // change applies a change and answers with the result.
@@ -168,6 +174,12 @@ func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object,
 		return nil, explicit, err
 	}
 	c.setDefaults(obj)
+	if !ch.applied {
+		obj = c.own(obj, old, managerOf(ch.options))
+		if m, err = meta.Accessor(obj); err != nil {
+			return nil, false, apierrors.NewInternalError(err)
+		}
+	}
 	a := &admission.Attributes{
 		Operation:   admission.Update,
 		Kind:        c.kind,
@@ -186,7 +198,11 @@ func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object,
 	}
 	c.carryOver(obj, old, m, oldMeta)
 	c.setDefaults(obj)
-	if c.kind.Strategy.Generation && !sameButStatus(obj, old) {
+	if err := fieldowner.KeepTimes(obj, old); err != nil {
+		return nil, explicit, apierrors.NewInternalError(err)
+	}
+	if st := c.kind.Strategy; st.Generation && (!sameButStatus(obj, old) ||
+		st.CountsAnnotations && !apiequality.Semantic.DeepEqual(m.GetAnnotations(), oldMeta.GetAnnotations())) {
 		m.SetGeneration(oldMeta.GetGeneration() + 1)
 	}
 	if err := c.validateUpdate(obj, old, m, oldMeta); err != nil {
@@ -203,6 +219,19 @@ func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object,
 	return obj, explicit, nil
 }
 
+// managerOf is the field manager that a request's options name.
+func managerOf(options runtime.Object) string {
+	switch o := options.(type) {
+	case *metav1.UpdateOptions:
+		return o.FieldManager
+	case *metav1.PatchOptions:
+		return o.FieldManager
+	case *metav1.CreateOptions:
+		return o.FieldManager
+	}
+	return ""
+}
+
 // carryOver keeps what an update cannot change.
 func (c *call) carryOver(obj, old runtime.Object, m, oldMeta metav1.Object) {
 	if _, hasStatus := c.kind.Subresource("status"); hasStatus {
@@ -214,6 +243,9 @@ func (c *call) carryOver(obj, old runtime.Object, m, oldMeta metav1.Object) {
 	}
 	if c.sub.Name == "" && c.kind.Strategy.PrepareForUpdate != nil {
 		c.kind.Strategy.PrepareForUpdate(obj, old)
+	}
+	if c.sub.Name == "status" && c.kind.Strategy.PrepareForStatusUpdate != nil {
+		c.kind.Strategy.PrepareForStatusUpdate(obj, old)
 	}
 	m.SetGeneration(oldMeta.GetGeneration())
 	m.SetUID(oldMeta.GetUID())
@@ -242,15 +274,4 @@ func sameButStatus(a, b runtime.Object) bool {
 	keepStatus(x, y)
 	keepMetadata(x, y)
 	return apiequality.Semantic.DeepEqual(x, y)
-}
-
-func preconditionFailed(c *call, why string) error {
-	return apierrors.NewConflict(c.kind.Qualified(), c.info.Name, fmt.Errorf("%s", why))
-}
-
-// optimisticLock is upstream's sentence for a version that is no longer the newest.
-const optimisticLock = "the object has been modified; please apply your changes to the latest version and try again"
-
-func modified(c *call) error {
-	return apierrors.NewConflict(c.kind.Qualified(), c.info.Name, fmt.Errorf(optimisticLock))
 }

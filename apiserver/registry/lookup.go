@@ -1,9 +1,13 @@
 package registry
 
 import (
+	"context"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"coracle/apiserver/catalog"
 )
 
 // Lookups by name, for those who must know whether something is (still) there: nil when it is not.
@@ -45,14 +49,46 @@ func find[T runtime.Object](r *Registry, resource, namespace, name string) T {
 	if k == nil {
 		return none
 	}
+	typed, _ := r.object(k, namespace, name).(T)
+	return typed
+}
+
+func (r *Registry) object(k *catalog.Kind, namespace, name string) runtime.Object {
 	e, err := r.Get(k, namespace, name)
 	if err != nil {
-		return none
+		return nil
 	}
 	obj, err := r.Object(k, e)
 	if err != nil {
-		return none
+		return nil
 	}
-	typed, _ := obj.(T)
-	return typed
+	return obj
+}
+
+// Lookup finds an object of any kind.
+func (r *Registry) Lookup(gvk schema.GroupVersionKind, namespace, name string) runtime.Object {
+	k := r.catalog.ByKind(gvk)
+	if k == nil {
+		return nil
+	}
+	return r.object(k, namespace, name)
+}
+
+// Services lists the services of all namespaces.
+func (r *Registry) Services() []*corev1.Service {
+	k := r.catalog.ByKind(corev1.SchemeGroupVersion.WithKind("Service"))
+	if k == nil {
+		return nil
+	}
+	objs, err := r.All(context.Background(), k, "")
+	if err != nil {
+		return nil
+	}
+	out := make([]*corev1.Service, 0, len(objs))
+	for _, obj := range objs {
+		if s, ok := obj.(*corev1.Service); ok {
+			out = append(out, s)
+		}
+	}
+	return out
 }

@@ -1,0 +1,115 @@
+package apiserver
+
+import (
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"coracle/apiserver/fieldowner"
+	"coracle/apiserver/wire"
+)
+
+// apply merges what a client wants into an object, field by field, and notes which fields are the client's.
+// An object that is not there is created.
+// Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
+func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
+	wanted := &unstructured.Unstructured{Object: map[string]any{}}
+	if err := yaml.Unmarshal(body.Bytes, &wanted.Object); err != nil {
+		return apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
+	}
+	if validation := fieldValidation(opts.FieldValidation); validation != metav1.FieldValidationIgnore {
+		if err := yaml.UnmarshalStrict(body.Bytes, &map[string]any{}); err != nil {
+			if validation == metav1.FieldValidationStrict {
+				return apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", err))
+			}
+			warn(c.r.Context(), err.Error())
+		}
+	}
+	switch {
+	case len(wanted.GetManagedFields()) > 0:
+		return apierrors.NewBadRequest("metadata.managedFields must be nil")
+	case wanted.GroupVersionKind() != c.kind.GroupVersionKind:
+		return apierrors.NewBadRequest(fmt.Sprintf("invalid object type: %v", wanted.GroupVersionKind()))
+	case wanted.GetName() != "" && wanted.GetName() != c.info.Name:
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", wanted.GetName(), c.info.Name))
+	}
+	manager, err := c.Owners.Manager(c.kind, c.sub.Name)
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	force := opts.Force != nil && *opts.Force
+	merge := func(live runtime.Object) (runtime.Object, error) {
+		return manager.Apply(live, wanted, opts.FieldManager, force)
+	}
+
+	if c.sub.Name == "" && !c.Registry.Has(c.kind, c.info.Namespace, c.info.Name) {
+		live := c.kind.New()
+		m, err := meta.Accessor(live)
+		if err != nil {
+			return apierrors.NewInternalError(err)
+		}
+		m.SetName(c.info.Name)
+		if c.kind.Namespaced {
+			m.SetNamespace(c.info.Namespace)
+		}
+		if wanted.GetUID() != "" {
+			return apierrors.NewConflict(c.kind.Qualified(), c.info.Name, fmt.Errorf("uid mismatch: the provided object specified uid %s, and no existing object was found", wanted.GetUID()))
+		}
+		if err := c.mayCreate(); err != nil {
+			return err
+		}
+		obj, err := merge(live)
+		if err != nil {
+			return err
+		}
+		e, obj, err := c.createObject(obj, &metav1.CreateOptions{DryRun: opts.DryRun, FieldManager: opts.FieldManager, FieldValidation: opts.FieldValidation})
+		switch {
+		case err == nil && e == nil:
+			return c.sendObject(f, http.StatusCreated, obj)
+		case err == nil:
+			return c.sendEntry(f, http.StatusCreated, e)
+		case !apierrors.IsAlreadyExists(err):
+			return err
+		}
+	}
+	return c.change(f, change{
+		options: opts,
+		dryRun:  dryRun(opts.DryRun),
+		applied: true,
+		next: func(old runtime.Object) (runtime.Object, error) {
+			obj, err := merge(old.DeepCopyObject())
+			if err != nil {
+				return nil, err
+			}
+			obj.GetObjectKind().SetGroupVersionKind(c.kind.GroupVersionKind)
+			return obj, nil
+		},
+	})
+}
+
+// mayCreate asks for the permission to create where an update or apply would: `patch` alone does not give it.
+func (c *call) mayCreate() error {
+	a := attributesOf(c.r)
+	a.Verb = "create"
+	if answer := c.Authz.Ask(c.r.Context(), a); !answer.Allowed() {
+		return forbidden(a, answer.Reason())
+	}
+	return nil
+}
+
+// own notes on a new or changed object which fields this request has set.
+func (c *call) own(obj, old runtime.Object, manager string) runtime.Object {
+	m, err := c.Owners.Manager(c.kind, c.sub.Name)
+	if err != nil {
+		return obj // an object that is stored without its owners is better than none
+	}
+	owned := m.UpdateNoErrors(old, obj, fieldowner.Name(manager, c.r.UserAgent()))
+	owned.GetObjectKind().SetGroupVersionKind(c.kind.GroupVersionKind)
+	return owned
+}

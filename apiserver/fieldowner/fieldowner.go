@@ -1,0 +1,141 @@
+// Package fieldowner keeps track of who set which field, and applies objects server-side.
+//
+// Ownership itself (sets of fields, conflicts, merging) is k8s.io/apimachinery/pkg/util/managedfields; this package
+// gives it a manager per kind and subresource, built when it is first needed.
+//
+// Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
+//
+// Simplifications: kinds that client-go has no schema of are merged as the objects look, lists as a whole.
+package fieldowner
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"unicode"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/applyconfigurations"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"coracle/apiserver/catalog"
+)
+
+// Owners makes field managers for the kinds of a scheme. Its methods may be called from many goroutines.
+type Owners struct {
+	scheme    *runtime.Scheme
+	converter func() managedfields.TypeConverter
+
+	mu       sync.Mutex
+	managers map[string]*managedfields.FieldManager
+}
+
+// New returns the owners of a scheme's kinds.
+func New(scheme *runtime.Scheme) *Owners {
+	return &Owners{
+		scheme: scheme,
+		// Parsing client-go's schema takes tens of milliseconds: not before somebody needs it.
+		converter: sync.OnceValue(func() managedfields.TypeConverter {
+			return applyconfigurations.NewTypeConverter(scheme)
+		}),
+		managers: map[string]*managedfields.FieldManager{},
+	}
+}
+
+// Warm parses the schema now, so that the first write need not wait for it.
+func (o *Owners) Warm() { o.converter() }
+
+// Manager returns the manager of a kind, or of one of its subresources.
+func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.FieldManager, error) {
+	key := k.GroupVersionKind.String() + "/" + subresource + "/" + k.SchemaHash
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if m, ok := o.managers[key]; ok {
+		return m, nil
+	}
+	converter := managedfields.NewDeducedTypeConverter()
+	if strings.HasPrefix(reflect.TypeOf(k.New()).Elem().PkgPath(), "k8s.io/api/") {
+		converter = o.converter()
+	}
+	m, err := managedfields.NewDefaultFieldManager(converter, o.scheme, noDefaults{}, creater{k}, k.GroupVersionKind, k.GroupVersion(), subresource, resets(k, subresource))
+	if err != nil {
+		return nil, fmt.Errorf("field manager of %s: %w", k.GroupVersionKind, err)
+	}
+	o.managers[key] = m
+	return m, nil
+}
+
+// resets are the fields that a request's endpoint drops, which it therefore cannot own.
+func resets(k *catalog.Kind, subresource string) map[fieldpath.APIVersion]fieldpath.Filter {
+	if _, has := k.Subresource("status"); !has {
+		return nil
+	}
+	set := fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
+	if subresource == "status" {
+		set = fieldpath.NewSet(fieldpath.MakePathOrDie("spec"))
+	}
+	return map[fieldpath.APIVersion]fieldpath.Filter{
+		fieldpath.APIVersion(k.GroupVersion().String()): fieldpath.NewExcludeSetFilter(set),
+	}
+}
+
+// noDefaults: objects are defaulted where all objects are, by the catalog's rows.
+type noDefaults struct{}
+
+func (noDefaults) Default(runtime.Object) {}
+
+type creater struct{ kind *catalog.Kind }
+
+func (c creater) New(schema.GroupVersionKind) (runtime.Object, error) { return c.kind.New(), nil }
+
+// Name is the field manager of a request: the one that it names, or the first word of its User-Agent.
+func Name(asked, agent string) string {
+	if asked != "" {
+		return asked
+	}
+	const most = 128
+	name, _, _ := strings.Cut(agent, "/")
+	name = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, name)
+	if len(name) > most {
+		name = name[:most]
+	}
+	return name
+}
+
+// KeepTimes gives an object back the times of its old ownership when nothing else has changed, so that
+// applying the same again writes nothing.
+func KeepTimes(obj, old runtime.Object) error {
+	m, err := meta.Accessor(obj)
+	if err != nil {
+		return err
+	}
+	before, err := meta.Accessor(old)
+	if err != nil {
+		return err
+	}
+	now, then := m.GetManagedFields(), before.GetManagedFields()
+	if len(now) != len(then) {
+		return nil
+	}
+	for i := range now {
+		a, b := now[i], then[i]
+		a.Time, b.Time = nil, nil
+		if !reflect.DeepEqual(a, b) {
+			return nil
+		}
+	}
+	kept := make([]metav1.ManagedFieldsEntry, len(then))
+	copy(kept, then)
+	m.SetManagedFields(kept)
+	return nil
+}
