@@ -40,6 +40,9 @@ func (c *call) validateUpdate(obj, old runtime.Object, m, oldMeta metav1.Object)
 		}
 		return c.invalid(m, errs)
 	}
+	if st.Revalidate != nil {
+		return c.invalid(m, append(errs, st.Revalidate(obj, old)...))
+	}
 	if st.Validate != nil {
 		errs = append(errs, st.Validate(obj)...)
 	}

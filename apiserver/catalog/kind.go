@@ -78,6 +78,9 @@ type Strategy struct {
 	// ValidateUpdate is called after Validate and adds what concerns the change.
 	Validate       func(obj runtime.Object) field.ErrorList
 	ValidateUpdate func(obj, old runtime.Object) field.ErrorList
+	// Revalidate checks an update in place of Validate and ValidateUpdate, for kinds of which Kubernetes checks
+	// updates differently, or reports in another order.
+	Revalidate func(obj, old runtime.Object) field.ErrorList
 	// ValidateStatusUpdate checks a change through the status subresource.
 	ValidateStatusUpdate func(obj, old runtime.Object) field.ErrorList
 	// ValidateName checks metadata.name; prefix means it is a generateName. nil: a DNS-1123 subdomain.
