@@ -1,0 +1,22 @@
+// Package pki keeps a cluster's authorities, certificates and keys in one directory, under the names that kubeadm
+// gives them, and issues what else somebody needs to prove who they are.
+//
+// Nouns:
+//
+//   - Authority: a CA certificate, with its key where we have it.
+//   - Pair: a certificate and its key, in memory and as two files.
+//   - Identity: a user name and groups that a client certificate or a kubeconfig carries.
+//   - PKI: the directory as a whole.
+//
+// What is found is kept; what is missing is made; what is about to expire, or lacks a name that clients will use, is
+// issued again for the same key. What cannot be understood is never overwritten: Open says in one sentence which
+// file it is and what to do. A file is either there in full or not at all, and a crash at any moment is repaired
+// at the next Open; see writePair.
+//
+// Start reading at Open, then at the table in certificates.go.
+//
+// # Simplifications
+//
+//   - Keys are ECDSA P-256; kubeadm's default is RSA 2048 (cmd/kubeadm/app/util/pkiutil).
+//   - Kubeadm renews when the cluster is upgraded; here a certificate is issued again 30 days before its end.
+package pki

@@ -1,0 +1,108 @@
+package pki
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Kubeconfig writes a kubeconfig for the identity, readable by its owner alone: the server's URL, the authority to trust,
+// a client certificate and its key, all in one file. If the file is there, its certificate is kept while it is good,
+// and so is all that somebody added with `kubectl config`.
+//
+// It returns the certificate, for parts of this process that act under the identity.
+func (p *PKI) Kubeconfig(path, server string, id Identity) (tls.Certificate, error) {
+	dir, err := openDirectory(filepath.Dir(path))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	defer dir.close()
+	name := filepath.Base(path)
+	old, err := dir.read(name)
+	config := clientcmdapi.NewConfig()
+	if err == nil {
+		config, err = clientcmd.Load(old)
+		if err != nil {
+			return tls.Certificate{}, fmt.Errorf("%s is not a kubeconfig: remove it to have a new one made", path)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return tls.Certificate{}, err
+	}
+	pair := p.embedded(config, id)
+	if pair == nil {
+		if pair, err = p.cluster.issuePair(id.profile()); err != nil {
+			return tls.Certificate{}, err
+		}
+	}
+	if err := p.describe(config, server, id.User, pair); err != nil {
+		return tls.Certificate{}, err
+	}
+	data, err := clientcmd.Write(*config)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("encode %s: %w", path, err)
+	}
+	if !bytes.Equal(old, data) {
+		if err := dir.write(name, data, secret); err != nil {
+			return tls.Certificate{}, err
+		}
+	}
+	return pair.TLS(), dir.sync()
+}
+
+// clusterName is the cluster's name in kubeconfigs, as kubeadm has it.
+const clusterName = "kubernetes"
+
+// describe sets what kubeadm's kubeconfigs have: one cluster, one user, one context user@cluster.
+func (p *PKI) describe(config *clientcmdapi.Config, server, user string, pair *Pair) error {
+	cert, key, err := pair.PEM()
+	if err != nil {
+		return err
+	}
+	context := user + "@" + clusterName
+	config.Clusters[clusterName] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: p.CABundle()}
+	config.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: cert, ClientKeyData: key}
+	if config.Contexts[context] == nil {
+		config.Contexts[context] = &clientcmdapi.Context{Cluster: clusterName, AuthInfo: user}
+	}
+	if config.CurrentContext == "" {
+		config.CurrentContext = context
+	}
+	return nil
+}
+
+// embedded is the pair that a kubeconfig holds for the identity, or nil unless it is whole, signed by the cluster's
+// authority, of these groups, and good for a while.
+func (p *PKI) embedded(config *clientcmdapi.Config, id Identity) *Pair {
+	info := config.AuthInfos[id.User]
+	if info == nil {
+		return nil
+	}
+	certs, err := ParseCertificates(info.ClientCertificateData)
+	if err != nil {
+		return nil
+	}
+	key, err := ParseKey(info.ClientKeyData)
+	if err != nil {
+		return nil
+	}
+	c := certs[0]
+	if !samePublicKey(key.Public(), c.PublicKey) || c.CheckSignatureFrom(p.cluster.cert) != nil || !p.certifies(c, id) {
+		return nil
+	}
+	return &Pair{Cert: c, Key: key}
+}
+
+func (p *PKI) certifies(c *x509.Certificate, id Identity) bool {
+	return c.Subject.CommonName == id.User &&
+		slices.Equal(slices.Sorted(slices.Values(c.Subject.Organization)), slices.Sorted(slices.Values(id.Groups))) &&
+		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) &&
+		id.profile().stale(c, p.options.Now()) == ""
+}

@@ -1,0 +1,196 @@
+package pki
+
+import (
+	"crypto"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say what a cluster's certificates must hold. The zero value suits a cluster on this machine alone.
+type Options struct {
+	// Now is the clock that begins, ends and renewals are taken from. Default: time.Now.
+	Now func() time.Time
+	// ServerNames and ServerIPs are names of the API server beyond those it always has.
+	ServerNames []string
+	ServerIPs   []net.IP
+}
+
+// PKI is the directory of a cluster's certificates. It is safe for use by many goroutines.
+type PKI struct {
+	options      Options
+	dir          *directory
+	cluster      *Authority
+	frontProxy   *Authority
+	accountKey   crypto.Signer
+	kubeletCalls tls.Certificate
+	proxyCalls   tls.Certificate
+
+	serving atomic.Pointer[tls.Certificate]
+	refresh sync.Mutex // held while serving is replaced
+}
+
+// Open reads the directory of that name and makes what is missing. The directory's owner must see to it that no other
+// process opens it. An error is one sentence that names a file and says what to do about it.
+func Open(name string, o Options) (*PKI, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	dir, err := openDirectory(name)
+	if err != nil {
+		return nil, err
+	}
+	p := &PKI{options: o, dir: dir}
+	if err := p.load(); err != nil {
+		dir.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close releases the directory. What was read from it stays good.
+func (p *PKI) Close() error { return p.dir.close() }
+
+// load reads or makes everything; what does not depend on one another at the same time, for most of the time goes
+// into waiting for the disk.
+func (p *PKI) load() error {
+	err := together(
+		func() (err error) { p.cluster, err = p.authority(clusterCA, "kubernetes"); return },
+		func() (err error) { p.frontProxy, err = p.authority(frontProxyCA, "front-proxy-ca"); return },
+		func() (err error) { p.accountKey, err = p.dir.accountKey(); return },
+	)
+	if err != nil {
+		return err
+	}
+	rows := leaves(p.options.ServerNames, p.options.ServerIPs)
+	certs := make([]tls.Certificate, len(rows))
+	var tasks []func() error
+	for i, row := range rows {
+		tasks = append(tasks, func() (err error) { certs[i], err = p.leaf(row); return })
+	}
+	if err := together(tasks...); err != nil {
+		return err
+	}
+	p.serving.Store(&certs[0])
+	p.kubeletCalls, p.proxyCalls = certs[1], certs[2]
+	return p.dir.sync()
+}
+
+// together runs tasks at the same time and returns the first error in the tasks' order.
+func together(tasks ...func() error) error {
+	errs := make([]error, len(tasks))
+	var wg sync.WaitGroup
+	for i, task := range tasks {
+		wg.Go(func() { errs[i] = task() })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// authority reads or makes the authority of that name. A certificate without a key is one whose key is kept elsewhere.
+func (p *PKI) authority(name, commonName string) (*Authority, error) {
+	pair, err := p.dir.readPair(name)
+	if err != nil {
+		return nil, err
+	}
+	now := p.options.Now()
+	a := &Authority{name: name, cert: pair.Cert, key: pair.Key, now: p.options.Now}
+	switch {
+	case a.cert == nil && a.key == nil:
+		if a.key, err = newKey(); err != nil {
+			return nil, err
+		}
+		fallthrough
+	case a.cert == nil: // a crash, or somebody removed it: whoever trusts the key still does
+		if a.cert, err = selfSign(commonName, a.key, now); err != nil {
+			return nil, err
+		}
+		return a, p.dir.writePair(name, &Pair{Cert: a.cert, Key: a.key})
+	case !a.cert.IsCA:
+		return nil, fmt.Errorf("%s is not the certificate of an authority (its basic constraints do not say CA)", p.dir.path(name+".crt"))
+	case now.After(a.cert.NotAfter):
+		return nil, fmt.Errorf("%s expired on %s: replace it, or remove it to have a new one made for the same key", p.dir.path(name+".crt"), a.cert.NotAfter.Format(time.DateOnly))
+	}
+	return a, nil
+}
+
+// leaf reads a certificate of the table, and issues it if it is missing, about to expire or short of a name.
+func (p *PKI) leaf(row leaf) (tls.Certificate, error) {
+	authority := p.cluster
+	if row.authority == frontProxyCA {
+		authority = p.frontProxy
+	}
+	pair, err := p.dir.readPair(row.name)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	crt := p.dir.path(row.name + ".crt")
+	why := "it is missing"
+	whole := pair.Cert != nil && pair.Key != nil
+	if whole {
+		if err := pair.Cert.CheckSignatureFrom(authority.cert); err != nil {
+			return tls.Certificate{}, fmt.Errorf("%s is not signed by %s: put back the authority that signed it, or remove it and its key to have new ones made", crt, p.dir.path(row.authority+".crt"))
+		}
+		if why = row.profile.stale(pair.Cert, p.options.Now()); why == "" {
+			return pair.TLS(), nil
+		}
+	}
+	if pair.Key == nil {
+		if pair.Key, err = newKey(); err != nil {
+			return tls.Certificate{}, err
+		}
+	}
+	cert, err := authority.issue(row.profile, pair.Key.Public())
+	if errors.Is(err, ErrNoKey) {
+		if whole && p.options.Now().Before(pair.Cert.NotAfter) {
+			return pair.TLS(), nil // the best there is
+		}
+		return tls.Certificate{}, fmt.Errorf("%s must be issued (%s), and %s is not here to sign it: put one of them in place", crt, why, p.dir.path(row.authority+".key"))
+	}
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair = &Pair{Cert: cert, Key: pair.Key}
+	return pair.TLS(), p.dir.writePair(row.name, pair)
+}
+
+// Authority is the cluster's: it signs the API server's, the kubelets' and the clients' certificates.
+func (p *PKI) Authority() *Authority { return p.cluster }
+
+// FrontProxy is the authority of authenticating proxies, whose word on who is asking is believed. It must never sign
+// certificates of anybody else.
+func (p *PKI) FrontProxy() *Authority { return p.frontProxy }
+
+// CABundle is what clients need to trust the server: ca.crt.
+func (p *PKI) CABundle() []byte { return p.cluster.PEM() }
+
+// ServiceAccountKey signs service-account tokens.
+func (p *PKI) ServiceAccountKey() crypto.Signer { return p.accountKey }
+
+// KubeletClient is what the API server presents when it calls a kubelet.
+func (p *PKI) KubeletClient() tls.Certificate { return p.kubeletCalls }
+
+// FrontProxyClient is what the API server presents when it acts as an authenticating proxy, towards aggregated API servers.
+func (p *PKI) FrontProxyClient() tls.Certificate { return p.proxyCalls }
+
+// KubeletServing issues what a node's kubelet serves with. It is kept in memory alone.
+func (p *PKI) KubeletServing(node string, names []string, ips []net.IP) (tls.Certificate, error) {
+	id := Node(node)
+	pair, err := p.cluster.issuePair(profile{
+		commonName: id.User, organization: id.Groups,
+		usages: serverAuth, names: union([]string{node}, names), ips: ips,
+	})
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return pair.TLS(), nil
+}
