@@ -3,6 +3,8 @@ package catalog
 import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	"k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/fields"
 )
 
 func appsKinds() []*Kind {
@@ -11,6 +13,11 @@ func appsKinds() []*Kind {
 		row[appsv1.ControllerRevision, appsv1.ControllerRevisionList](gv, Kind{
 			Resource:   "controllerrevisions",
 			Namespaced: true,
+			Strategy: Strategy{
+				Validate:   check(validateControllerRevision),
+				Revalidate: checkChange(validateControllerRevisionChange),
+			},
+			Table: controllerRevisionTable(),
 		}),
 		row[appsv1.DaemonSet, appsv1.DaemonSetList](gv, Kind{
 			Resource:     "daemonsets",
@@ -18,6 +25,17 @@ func appsKinds() []*Kind {
 			Categories:   inAll(),
 			Namespaced:   true,
 			Subresources: onlyStatus(),
+			Strategy: Strategy{
+				Default:              on(defaultDaemonSet),
+				PrepareForCreate:     on(prepareNewDaemonSet),
+				PrepareForUpdate:     onChange(prepareDaemonSet),
+				Validate:             check(validateDaemonSet),
+				Revalidate:           checkChange(validateDaemonSetChange),
+				ValidateStatusUpdate: checkChange(validateDaemonSetStatus),
+				Warnings:             warnings(daemonSetWarnings),
+				Generation:           true,
+			},
+			Table: daemonSetTable(),
 		}),
 		row[appsv1.Deployment, appsv1.DeploymentList](gv, Kind{
 			Resource:     "deployments",
@@ -25,6 +43,18 @@ func appsKinds() []*Kind {
 			Categories:   inAll(),
 			Namespaced:   true,
 			Subresources: []Subresource{scale(), {Name: "status"}},
+			Strategy: Strategy{
+				Default:                on(defaultDeployment),
+				PrepareForCreate:       on(func(d *appsv1.Deployment) { d.Status = appsv1.DeploymentStatus{} }),
+				PrepareForStatusUpdate: onChange(func(d, old *appsv1.Deployment) { d.Labels = old.DeepCopy().Labels }),
+				Validate:               check(validateDeployment),
+				ValidateUpdate:         checkChange(validateDeploymentChange),
+				ValidateStatusUpdate:   checkChange(validateDeploymentStatus),
+				Warnings:               warnings(deploymentWarnings),
+				Generation:             true,
+				CountsAnnotations:      true,
+			},
+			Table: deploymentTable(),
 		}),
 		row[appsv1.ReplicaSet, appsv1.ReplicaSetList](gv, Kind{
 			Resource:     "replicasets",
@@ -32,6 +62,20 @@ func appsKinds() []*Kind {
 			Categories:   inAll(),
 			Namespaced:   true,
 			Subresources: []Subresource{scale(), {Name: "status"}},
+			Strategy: Strategy{
+				Default:              on(defaultReplicaSet),
+				PrepareForCreate:     on(func(r *appsv1.ReplicaSet) { r.Status = appsv1.ReplicaSetStatus{} }),
+				Validate:             check(validateReplicaSet),
+				ValidateUpdate:       checkChange(validateReplicaSetChange),
+				ValidateStatusUpdate: checkChange(validateReplicaSetStatus),
+				Warnings:             warnings(replicaSetWarnings),
+				Generation:           true,
+			},
+			Table:      replicaSetTable(),
+			FieldNames: []string{"status.replicas"},
+			Fields: fieldsOf(func(r *appsv1.ReplicaSet) fields.Set {
+				return fields.Set{"status.replicas": decimal(r.Status.Replicas)}
+			}),
 		}),
 		row[appsv1.StatefulSet, appsv1.StatefulSetList](gv, Kind{
 			Resource:     "statefulsets",
@@ -39,6 +83,17 @@ func appsKinds() []*Kind {
 			Categories:   inAll(),
 			Namespaced:   true,
 			Subresources: []Subresource{scale(), {Name: "status"}},
+			Strategy: Strategy{
+				Default:              on(defaultStatefulSet),
+				PrepareForCreate:     on(func(s *appsv1.StatefulSet) { s.Status = appsv1.StatefulSetStatus{} }),
+				Validate:             check(validateStatefulSet),
+				Revalidate:           checkChange(validateStatefulSetChange),
+				ValidateStatusUpdate: checkChange(validateStatefulSetStatus),
+				ValidateName:         validation.NameIsDNSLabel,
+				Warnings:             warnings(statefulSetWarnings),
+				Generation:           true,
+			},
+			Table: statefulSetTable(),
 		}),
 	}
 }

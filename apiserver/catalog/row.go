@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -53,3 +55,25 @@ func review[T any, P object[T]](gv schema.GroupVersion, k Kind) *Kind {
 	k.New = maker[T, P](k.GroupVersionKind)
 	return &k
 }
+
+// setDefault fills in what the client left out.
+func setDefault[T any](p **T, v T) {
+	if *p == nil {
+		*p = &v
+	}
+}
+
+// warnings adapts a func on a Go type; old is nil at creation.
+func warnings[T any, P object[T]](f func(obj, old P) []string) func(obj, old runtime.Object) []string {
+	return func(obj, old runtime.Object) []string {
+		before, _ := old.(P)
+		return f(obj.(P), before)
+	}
+}
+
+// fieldsOf adapts a func on a Go type.
+func fieldsOf[T runtime.Object](f func(T) fields.Set) func(runtime.Object) fields.Set {
+	return func(obj runtime.Object) fields.Set { return f(obj.(T)) }
+}
+
+func decimal[N int | int32 | int64](n N) string { return strconv.FormatInt(int64(n), 10) }

@@ -1,0 +1,141 @@
+package catalog
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Source of the sentences: k8s.io/kubernetes/pkg/apis/apps/validation.
+
+func validateDeploymentStatus(d, old *appsv1.Deployment) errorList {
+	s, path := d.Status, field.NewPath("status")
+	errs := nonNegative(path.Child("observedGeneration"), s.ObservedGeneration)
+	errs = append(errs, nonNegative(path.Child("replicas"), s.Replicas)...)
+	errs = append(errs, nonNegative(path.Child("updatedReplicas"), s.UpdatedReplicas)...)
+	errs = append(errs, nonNegative(path.Child("readyReplicas"), s.ReadyReplicas)...)
+	errs = append(errs, nonNegative(path.Child("availableReplicas"), s.AvailableReplicas)...)
+	errs = append(errs, nonNegative(path.Child("unavailableReplicas"), s.UnavailableReplicas)...)
+	errs = append(errs, nonNegative(path.Child("terminatingReplicas"), value(s.TerminatingReplicas))...)
+	errs = append(errs, nonNegative(path.Child("collisionCount"), value(s.CollisionCount))...)
+	errs = append(errs, notMore(path.Child("updatedReplicas"), s.UpdatedReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(path.Child("readyReplicas"), s.ReadyReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.ReadyReplicas, "readyReplicas")...)
+	return append(errs, onlyGrows(path.Child("collisionCount"), s.CollisionCount, old.Status.CollisionCount)...)
+}
+
+func validateReplicaSetStatus(r, _ *appsv1.ReplicaSet) errorList {
+	s, path := r.Status, field.NewPath("status")
+	errs := nonNegative(path.Child("replicas"), s.Replicas)
+	errs = append(errs, nonNegative(path.Child("fullyLabeledReplicas"), s.FullyLabeledReplicas)...)
+	errs = append(errs, nonNegative(path.Child("readyReplicas"), s.ReadyReplicas)...)
+	errs = append(errs, nonNegative(path.Child("availableReplicas"), s.AvailableReplicas)...)
+	errs = append(errs, nonNegative(path.Child("observedGeneration"), s.ObservedGeneration)...)
+	errs = append(errs, nonNegative(path.Child("terminatingReplicas"), value(s.TerminatingReplicas))...)
+	errs = append(errs, notMore(path.Child("fullyLabeledReplicas"), s.FullyLabeledReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(path.Child("readyReplicas"), s.ReadyReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.Replicas, "status.replicas")...)
+	return append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.ReadyReplicas, "readyReplicas")...)
+}
+
+func validateDaemonSetStatus(d, old *appsv1.DaemonSet) errorList {
+	s, path := d.Status, field.NewPath("status")
+	errs := nonNegative(path.Child("currentNumberScheduled"), s.CurrentNumberScheduled)
+	errs = append(errs, nonNegative(path.Child("numberMisscheduled"), s.NumberMisscheduled)...)
+	errs = append(errs, nonNegative(path.Child("desiredNumberScheduled"), s.DesiredNumberScheduled)...)
+	errs = append(errs, nonNegative(path.Child("numberReady"), s.NumberReady)...)
+	errs = append(errs, nonNegative(path.Child("observedGeneration"), s.ObservedGeneration)...)
+	errs = append(errs, nonNegative(path.Child("updatedNumberScheduled"), s.UpdatedNumberScheduled)...)
+	errs = append(errs, nonNegative(path.Child("numberAvailable"), s.NumberAvailable)...)
+	errs = append(errs, nonNegative(path.Child("numberUnavailable"), s.NumberUnavailable)...)
+	errs = append(errs, nonNegative(path.Child("collisionCount"), value(s.CollisionCount))...)
+	return append(errs, onlyGrows(path.Child("collisionCount"), s.CollisionCount, old.Status.CollisionCount)...)
+}
+
+func validateStatefulSetStatus(d, old *appsv1.StatefulSet) errorList {
+	s, path := d.Status, field.NewPath("status")
+	errs := nonNegative(path.Child("replicas"), s.Replicas)
+	errs = append(errs, nonNegative(path.Child("readyReplicas"), s.ReadyReplicas)...)
+	errs = append(errs, nonNegative(path.Child("currentReplicas"), s.CurrentReplicas)...)
+	errs = append(errs, nonNegative(path.Child("updatedReplicas"), s.UpdatedReplicas)...)
+	errs = append(errs, nonNegative(path.Child("availableReplicas"), s.AvailableReplicas)...)
+	errs = append(errs, nonNegative(path.Child("observedGeneration"), s.ObservedGeneration)...)
+	errs = append(errs, nonNegative(path.Child("collisionCount"), value(s.CollisionCount))...)
+	errs = append(errs, notMore(path.Child("readyReplicas"), s.ReadyReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(path.Child("currentReplicas"), s.CurrentReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(path.Child("updatedReplicas"), s.UpdatedReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.ReadyReplicas, "status.readyReplicas")...)
+	return append(errs, onlyGrows(path.Child("collisionCount"), s.CollisionCount, old.Status.CollisionCount)...)
+}
+
+func notMore(path *field.Path, n, limit int32, limitName string) errorList {
+	if n <= limit {
+		return nil
+	}
+	return errorList{field.Invalid(path, n, "cannot be greater than "+limitName)}
+}
+
+func onlyGrows(path *field.Path, n, old *int32) errorList {
+	if old == nil || n != nil && *n >= *old {
+		return nil
+	}
+	return errorList{field.Invalid(path, value(n), "cannot be decremented")}
+}
+
+// Warnings of the workloads.
+
+func deploymentWarnings(d, old *appsv1.Deployment) []string {
+	if old != nil {
+		if d.Generation == old.Generation {
+			return nil
+		}
+		return templateWarnings(&d.Spec.Template, &old.Spec.Template, field.NewPath("spec", "template"))
+	}
+	return append(podNameWarning(d.Name), templateWarnings(&d.Spec.Template, nil, field.NewPath("spec", "template"))...)
+}
+
+func replicaSetWarnings(r, old *appsv1.ReplicaSet) []string {
+	if old != nil {
+		if r.Generation == old.Generation {
+			return nil
+		}
+		return templateWarnings(&r.Spec.Template, &old.Spec.Template, field.NewPath("spec", "template"))
+	}
+	return append(podNameWarning(r.Name), templateWarnings(&r.Spec.Template, nil, field.NewPath("spec", "template"))...)
+}
+
+func daemonSetWarnings(d, old *appsv1.DaemonSet) []string {
+	if old == nil {
+		return templateWarnings(&d.Spec.Template, nil, field.NewPath("spec", "template"))
+	}
+	if templateGeneration(d) == templateGeneration(old) {
+		return nil
+	}
+	return templateWarnings(&d.Spec.Template, &old.Spec.Template, field.NewPath("spec", "template"))
+}
+
+func statefulSetWarnings(s, old *appsv1.StatefulSet) []string {
+	var warnings []string
+	switch {
+	case old == nil:
+		warnings = templateWarnings(&s.Spec.Template, nil, field.NewPath("spec", "template"))
+	case s.Generation != old.Generation:
+		warnings = templateWarnings(&s.Spec.Template, &old.Spec.Template, field.NewPath("spec", "template"))
+	}
+	if n := s.Spec.RevisionHistoryLimit; n != nil && *n < 0 {
+		warnings = append(warnings, "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
+	}
+	return warnings
+}
+
+// podNameWarning: pods are named after their workload, and their names become host names.
+func podNameWarning(name string) []string {
+	if texts := validation.IsDNS1123Label(name); len(texts) > 0 {
+		return []string{fmt.Sprintf("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", texts)}
+	}
+	return nil
+}

@@ -1,0 +1,288 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Source of the sentences: k8s.io/kubernetes/pkg/apis/apps/validation.
+
+func validateDeployment(d *appsv1.Deployment) errorList {
+	spec, path := &d.Spec, field.NewPath("spec")
+	errs := nonNegative(path.Child("replicas"), value(spec.Replicas))
+	errs = append(errs, validateReplicated(spec.Selector, &spec.Template, path)...)
+	errs = append(errs, validateDeploymentStrategy(&spec.Strategy, path.Child("strategy"))...)
+	errs = append(errs, nonNegative(path.Child("minReadySeconds"), spec.MinReadySeconds)...)
+	errs = append(errs, nonNegative(path.Child("revisionHistoryLimit"), value(spec.RevisionHistoryLimit))...)
+	if n := spec.ProgressDeadlineSeconds; n != nil {
+		errs = append(errs, nonNegative(path.Child("progressDeadlineSeconds"), *n)...)
+		if *n <= spec.MinReadySeconds {
+			errs = append(errs, field.Invalid(path.Child("progressDeadlineSeconds"), *n, "must be greater than minReadySeconds"))
+		}
+	}
+	return errs
+}
+
+func validateDeploymentChange(d, old *appsv1.Deployment) errorList {
+	return unchanged(field.NewPath("spec", "selector"), d.Spec.Selector, old.Spec.Selector)
+}
+
+func validateDeploymentStrategy(s *appsv1.DeploymentStrategy, path *field.Path) errorList {
+	rolling := path.Child("rollingUpdate")
+	switch s.Type {
+	case appsv1.RecreateDeploymentStrategyType:
+		if s.RollingUpdate != nil {
+			return errorList{field.Forbidden(rolling, "may not be specified when strategy `type` is 'Recreate'")}
+		}
+		return nil
+	case appsv1.RollingUpdateDeploymentStrategyType:
+		unavailable, surge := value(s.RollingUpdate.MaxUnavailable), value(s.RollingUpdate.MaxSurge)
+		errs := validateIntOrPercent(unavailable, rolling.Child("maxUnavailable"))
+		errs = append(errs, validateIntOrPercent(surge, rolling.Child("maxSurge"))...)
+		if amountOf(unavailable) == 0 && amountOf(surge) == 0 {
+			errs = append(errs, field.Invalid(rolling.Child("maxUnavailable"), unavailable, "may not be 0 when `maxSurge` is 0"))
+		}
+		return append(errs, atMost100Percent(unavailable, rolling.Child("maxUnavailable"))...)
+	}
+	return errorList{field.NotSupported(path, internalForm(s),
+		[]appsv1.DeploymentStrategyType{appsv1.RecreateDeploymentStrategyType, appsv1.RollingUpdateDeploymentStrategyType})}
+}
+
+func validateReplicaSet(r *appsv1.ReplicaSet) errorList {
+	path := field.NewPath("spec")
+	errs := nonNegative(path.Child("replicas"), value(r.Spec.Replicas))
+	errs = append(errs, nonNegative(path.Child("minReadySeconds"), r.Spec.MinReadySeconds)...)
+	return append(errs, validateReplicated(r.Spec.Selector, &r.Spec.Template, path)...)
+}
+
+func validateReplicaSetChange(r, old *appsv1.ReplicaSet) errorList {
+	return unchanged(field.NewPath("spec", "selector"), r.Spec.Selector, old.Spec.Selector)
+}
+
+// validateReplicated checks the selector and the template of Deployments and ReplicaSets.
+func validateReplicated(s *metav1.LabelSelector, t *corev1.PodTemplateSpec, path *field.Path) errorList {
+	var errs errorList
+	if s == nil {
+		errs = append(errs, field.Required(path.Child("selector"), ""))
+	} else {
+		errs = append(errs, ownSelector(s, "deployment", path.Child("selector"))...)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	if err != nil {
+		return append(errs, field.Invalid(path.Child("selector"), s, "invalid label selector"))
+	}
+	errs = append(errs, selectsItself(selector, t, path.Child("template"))...)
+	errs = append(errs, validateTemplate(t, path.Child("template"))...)
+	return append(errs, alwaysRestarts("ReplicaSet", t, path.Child("template"))...)
+}
+
+// ownSelector checks the selector of a workload: one that selects everything would claim all pods.
+func ownSelector(s *metav1.LabelSelector, workload string, path *field.Path) errorList {
+	errs := metav1validation.ValidateLabelSelector(s, metav1validation.LabelSelectorValidationOptions{}, path)
+	if len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
+		errs = append(errs, field.Invalid(path, s, "empty selector is invalid for "+workload))
+	}
+	return errs
+}
+
+// selectsItself: a workload that does not select its own pods would make new ones forever.
+func selectsItself(s labels.Selector, t *corev1.PodTemplateSpec, path *field.Path) errorList {
+	if s.Empty() || s.Matches(labels.Set(t.Labels)) {
+		return nil
+	}
+	return errorList{field.Invalid(path.Child("metadata", "labels"), t.Labels, "`selector` does not match template `labels`")}
+}
+
+func validateDaemonSet(d *appsv1.DaemonSet) errorList {
+	spec, path := &d.Spec, field.NewPath("spec")
+	errs := metav1validation.ValidateLabelSelector(spec.Selector, metav1validation.LabelSelectorValidationOptions{}, path.Child("selector"))
+	if s, err := metav1.LabelSelectorAsSelector(spec.Selector); err == nil && !s.Matches(labels.Set(spec.Template.Labels)) {
+		errs = append(errs, field.Invalid(path.Child("template", "metadata", "labels"), spec.Template.Labels, "`selector` does not match template `labels`"))
+	}
+	if s := spec.Selector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
+		errs = append(errs, field.Invalid(path.Child("selector"), s, "empty selector is invalid for daemonset"))
+	}
+	errs = append(errs, validateTemplate(&spec.Template, path.Child("template"))...)
+	errs = append(errs, alwaysRestarts("DaemonSet", &spec.Template, path.Child("template"))...)
+	errs = append(errs, nonNegative(path.Child("minReadySeconds"), spec.MinReadySeconds)...)
+	errs = append(errs, nonNegative(path.Child("templateGeneration"), templateGeneration(d))...)
+	errs = append(errs, validateDaemonSetStrategy(&spec.UpdateStrategy, path.Child("updateStrategy"))...)
+	return append(errs, nonNegative(path.Child("revisionHistoryLimit"), value(spec.RevisionHistoryLimit))...)
+}
+
+func validateDaemonSetChange(d, old *appsv1.DaemonSet) errorList {
+	errs := unchanged(field.NewPath("spec", "selector"), d.Spec.Selector, old.Spec.Selector)
+	return append(errs, validateDaemonSet(d)...)
+}
+
+func validateDaemonSetStrategy(s *appsv1.DaemonSetUpdateStrategy, path *field.Path) errorList {
+	switch s.Type {
+	case appsv1.OnDeleteDaemonSetStrategyType:
+		return nil
+	case appsv1.RollingUpdateDaemonSetStrategyType:
+		unavailable, surge := value(s.RollingUpdate.MaxUnavailable), value(s.RollingUpdate.MaxSurge)
+		atUnavailable, atSurge := path.Child("rollingUpdate", "maxUnavailable"), path.Child("rollingUpdate", "maxSurge")
+		errs := validateIntOrPercent(unavailable, atUnavailable)
+		errs = append(errs, validateIntOrPercent(surge, atSurge)...)
+		errs = append(errs, atMost100Percent(unavailable, atUnavailable)...)
+		errs = append(errs, atMost100Percent(surge, atSurge)...)
+		switch {
+		case amountOf(unavailable) != 0 && amountOf(surge) != 0:
+			errs = append(errs, field.Invalid(atSurge, surge, "may not be set when maxUnavailable is non-zero"))
+		case amountOf(unavailable) == 0 && amountOf(surge) == 0:
+			errs = append(errs, field.Required(atUnavailable, "cannot be 0 when maxSurge is 0"))
+		}
+		return errs
+	}
+	return errorList{field.NotSupported(path, internalForm(s),
+		[]appsv1.DaemonSetUpdateStrategyType{appsv1.RollingUpdateDaemonSetStrategyType, appsv1.OnDeleteDaemonSetStrategyType})}
+}
+
+func validateControllerRevision(r *appsv1.ControllerRevision) errorList {
+	errs := nonNegative(field.NewPath("revision"), r.Revision)
+	path := field.NewPath("data")
+	if r.Data.Raw == nil {
+		return append(errs, field.Required(path, "data is mandatory"))
+	}
+	var data any
+	if err := json.Unmarshal(r.Data.Raw, &data); err != nil {
+		return append(errs, field.Invalid(path, "<value omitted>", fmt.Sprintf("error parsing data: %v", err)))
+	}
+	if data == nil {
+		return append(errs, field.Required(path, "data is mandatory"))
+	}
+	if _, ok := data.(map[string]any); !ok {
+		errs = append(errs, field.Required(path, "data must be a valid JSON object"))
+	}
+	return errs
+}
+
+func validateControllerRevisionChange(r, old *appsv1.ControllerRevision) errorList {
+	errs := nonNegative(field.NewPath("revision"), r.Revision)
+	return append(errs, unchanged(field.NewPath("data"), r.Data, old.Data)...)
+}
+
+func validateStatefulSet(s *appsv1.StatefulSet) errorList {
+	spec, path := &s.Spec, field.NewPath("spec")
+	var errs errorList
+	if p := spec.PodManagementPolicy; p != appsv1.OrderedReadyPodManagement && p != appsv1.ParallelPodManagement {
+		errs = append(errs, field.Invalid(path.Child("podManagementPolicy"), p, "must be 'OrderedReady' or 'Parallel'"))
+	}
+	errs = append(errs, validateStatefulSetStrategy(&spec.UpdateStrategy, path.Child("updateStrategy"))...)
+	errs = append(errs, validateRetention(spec.PersistentVolumeClaimRetentionPolicy, path.Child("persistentVolumeClaimRetentionPolicy"))...)
+	for i := range spec.VolumeClaimTemplates {
+		errs = append(errs, validateClaimSpec(&spec.VolumeClaimTemplates[i].Spec, path.Child("volumeClaimTemplates").Index(i).Child("spec"))...)
+	}
+	errs = append(errs, nonNegative(path.Child("replicas"), value(spec.Replicas))...)
+	errs = append(errs, nonNegative(path.Child("minReadySeconds"), spec.MinReadySeconds)...)
+	if spec.Ordinals != nil {
+		errs = append(errs, nonNegative(path.Child("ordinals.start"), spec.Ordinals.Start)...)
+	}
+	if spec.ServiceName != "" {
+		errs = append(errs, invalidEach(path.Child("serviceName"), spec.ServiceName, validation.IsDNS1123Label(spec.ServiceName))...)
+	}
+	if spec.Selector == nil {
+		errs = append(errs, field.Required(path.Child("selector"), ""))
+	} else {
+		errs = append(errs, ownSelector(spec.Selector, "statefulset", path.Child("selector"))...)
+	}
+	if selector, err := metav1.LabelSelectorAsSelector(spec.Selector); err != nil {
+		errs = append(errs, field.Invalid(path.Child("selector"), spec.Selector, ""))
+	} else {
+		errs = append(errs, validateStatefulTemplate(spec, selector, path.Child("template"))...)
+	}
+	return append(errs, alwaysRestarts("StatefulSet", &spec.Template, path.Child("template"))...)
+}
+
+// validateStatefulTemplate checks the template as the controller will use it: with the claims as volumes, and
+// with the host names that it sets itself.
+func validateStatefulTemplate(spec *appsv1.StatefulSetSpec, selector labels.Selector, path *field.Path) errorList {
+	t := spec.Template.DeepCopy()
+	t.Spec.Subdomain, t.Spec.Hostname = "", ""
+	var volumes []corev1.Volume
+	for _, claim := range spec.VolumeClaimTemplates {
+		if slices.ContainsFunc(volumes, func(v corev1.Volume) bool { return v.Name == claim.Name }) {
+			continue
+		}
+		volumes = append(volumes, corev1.Volume{Name: claim.Name, VolumeSource: corev1.VolumeSource{
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name},
+		}})
+	}
+	claims := len(volumes)
+	for _, v := range t.Spec.Volumes {
+		if !slices.ContainsFunc(volumes[:claims], func(c corev1.Volume) bool { return c.Name == v.Name }) {
+			volumes = append(volumes, v)
+		}
+	}
+	t.Spec.Volumes = volumes
+	errs := selectsItself(selector, t, path)
+	errs = append(errs, validateTemplate(t, path)...)
+	errs = append(errs, metav1validation.ValidateLabels(t.Labels, path.Child("labels"))...)
+	return append(errs, apivalidation.ValidateAnnotations(t.Annotations, path.Child("annotations"))...)
+}
+
+func validateStatefulSetStrategy(s *appsv1.StatefulSetUpdateStrategy, path *field.Path) errorList {
+	rolling := path.Child("rollingUpdate")
+	switch s.Type {
+	case appsv1.OnDeleteStatefulSetStrategyType:
+		if s.RollingUpdate != nil {
+			return errorList{field.Invalid(rolling, internalForm(s.RollingUpdate), "only allowed for updateStrategy 'RollingUpdate'")}
+		}
+		return nil
+	case appsv1.RollingUpdateStatefulSetStrategyType:
+		if s.RollingUpdate == nil {
+			return nil
+		}
+		errs := nonNegative(rolling.Child("partition"), value(s.RollingUpdate.Partition))
+		if n := s.RollingUpdate.MaxUnavailable; n != nil {
+			at := rolling.Child("maxUnavailable")
+			errs = append(errs, validateIntOrPercent(*n, at)...)
+			if amountOf(*n) == 0 {
+				errs = append(errs, field.Invalid(at, *n, "cannot be 0"))
+			}
+			errs = append(errs, atMost100Percent(*n, at)...)
+		}
+		return errs
+	}
+	return errorList{field.Invalid(path, internalForm(s), "must be 'RollingUpdate' or 'OnDelete'")}
+}
+
+func validateRetention(p *appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy, path *field.Path) errorList {
+	if p == nil {
+		return nil
+	}
+	known := []appsv1.PersistentVolumeClaimRetentionPolicyType{
+		appsv1.RetainPersistentVolumeClaimRetentionPolicyType, appsv1.DeletePersistentVolumeClaimRetentionPolicyType,
+	}
+	var errs errorList
+	if !slices.Contains(known, p.WhenDeleted) {
+		errs = append(errs, field.NotSupported(path.Child("whenDeleted"), p.WhenDeleted, known))
+	}
+	if !slices.Contains(known, p.WhenScaled) {
+		errs = append(errs, field.NotSupported(path.Child("whenScaled"), p.WhenScaled, known))
+	}
+	return errs
+}
+
+func validateStatefulSetChange(s, old *appsv1.StatefulSet) errorList {
+	path := field.NewPath("spec")
+	// What is fixed from creation is not held against an old object, should today's rules be stricter.
+	errs := slices.DeleteFunc(validateStatefulSet(s), func(e *field.Error) bool {
+		return e.Field == "spec.serviceName" || strings.HasPrefix(e.Field, "spec.volumeClaimTemplates[")
+	})
+	errs = append(errs, unchanged(path.Child("selector"), s.Spec.Selector, old.Spec.Selector)...)
+	errs = append(errs, unchanged(path.Child("volumeClaimTemplates"), s.Spec.VolumeClaimTemplates, old.Spec.VolumeClaimTemplates)...)
+	errs = append(errs, unchanged(path.Child("serviceName"), s.Spec.ServiceName, old.Spec.ServiceName)...)
+	return append(errs, unchanged(path.Child("podManagementPolicy"), s.Spec.PodManagementPolicy, old.Spec.PodManagementPolicy)...)
+}

@@ -1,0 +1,30 @@
+package catalog
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// What the workloads ask about their pod templates.
+
+func defaultTemplate(t *corev1.PodTemplateSpec) {}
+
+func validateTemplate(t *corev1.PodTemplateSpec, path *field.Path) errorList { return nil }
+
+func templateWarnings(t, old *corev1.PodTemplateSpec, path *field.Path) []string { return nil }
+
+// alwaysRestarts: pods of these workloads are to run forever.
+func alwaysRestarts(workload string, t *corev1.PodTemplateSpec, path *field.Path) errorList {
+	var errs errorList
+	if p := t.Spec.RestartPolicy; p != corev1.RestartPolicyAlways {
+		errs = append(errs, field.NotSupported(path.Child("spec", "restartPolicy"), p, []corev1.RestartPolicy{corev1.RestartPolicyAlways}))
+	}
+	if t.Spec.ActiveDeadlineSeconds != nil {
+		errs = append(errs, field.Forbidden(path.Child("spec", "activeDeadlineSeconds"), "activeDeadlineSeconds in "+workload+" is not Supported"))
+	}
+	return errs
+}
+
+func defaultClaim(c *corev1.PersistentVolumeClaim) {}
+
+func validateClaimSpec(s *corev1.PersistentVolumeClaimSpec, path *field.Path) errorList { return nil }
