@@ -1,0 +1,339 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"coracle/storage"
+)
+
+var (
+	bucketRev  = []byte("rev")
+	bucketKey  = []byte("key")
+	bucketMeta = []byte("meta")
+
+	metaFormat    = []byte("format")
+	metaRevision  = []byte("revision")
+	metaCompacted = []byte("compacted")
+)
+
+// format is the layout's version.
+const format = "coracle-1"
+
+// Options change how a store behaves. The zero value is right for serving.
+type Options struct {
+	// NoSync leaves out fsync: for tests, where a crash of the machine does not matter.
+	NoSync bool
+	// LockTimeout is how long to wait for another process to let go of the file. Default: 100 ms.
+	LockTimeout time.Duration
+}
+
+// Store is a storage.Store in one file.
+type Store struct {
+	db        *bolt.DB
+	revision  atomic.Int64 // newest committed
+	compacted atomic.Int64
+	writes    chan *write
+	closing   chan struct{}
+	committer sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
+
+	mu       sync.Mutex // guards watchers, and holds publishing and registering apart
+	watchers map[*watcher]struct{}
+	closed   bool
+}
+
+var _ storage.Store = (*Store)(nil)
+
+// Open opens the store in a file, or makes it. One process at a time can have it open.
+// Errors are sentences for the person who named the file.
+func Open(path string, o Options) (_ *Store, err error) {
+	if o.LockTimeout == 0 {
+		o.LockTimeout = 100 * time.Millisecond
+	}
+	// bbolt panics over some kinds of damage.
+	defer func() {
+		if p := recover(); p != nil {
+			err = damaged(path, fmt.Errorf("%v", p))
+		}
+	}()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("the directory of %s cannot be made: %w", path, err)
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
+		Timeout:      o.LockTimeout,
+		NoSync:       o.NoSync,
+		FreelistType: bolt.FreelistMapType,
+		// A first mapping that is large enough is not replaced while reads are under way.
+		InitialMmapSize: 16 << 20,
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%s is in use: another coracle runs on this directory; stop it, or choose another directory", path)
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("%s cannot be opened: permission denied; check who owns it, or choose another directory", path)
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, damaged(path, err)
+	case err != nil:
+		return nil, damaged(path, err)
+	}
+	s := &Store{
+		db:       db,
+		writes:   make(chan *write, 1024),
+		closing:  make(chan struct{}),
+		watchers: map[*watcher]struct{}{},
+	}
+	if err := s.prepare(path); err != nil {
+		db.Close()
+		return nil, err
+	}
+	s.committer.Go(s.commitLoop)
+	return s, nil
+}
+
+func damaged(path string, err error) error {
+	return fmt.Errorf("%s is damaged or is no database of coracle (%w); restore it from a copy, or move it away to begin anew", path, err)
+}
+
+// prepare makes the buckets of a new file, and reads where an old one stands.
+func (s *Store) prepare(path string) error {
+	present := false
+	err := s.db.View(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if meta == nil {
+			if k, _ := tx.Cursor().First(); k != nil {
+				return errors.New("it holds other buckets")
+			}
+			return nil
+		}
+		if got := string(meta.Get(metaFormat)); got != format {
+			return fmt.Errorf("its format is %q, and this program reads %q", got, format)
+		}
+		if tx.Bucket(bucketRev) == nil || tx.Bucket(bucketKey) == nil {
+			return errors.New("it lacks a bucket")
+		}
+		present = true
+		s.revision.Store(revisionOf(meta.Get(metaRevision)))
+		s.compacted.Store(revisionOf(meta.Get(metaCompacted)))
+		if k, _ := tx.Bucket(bucketRev).Cursor().Last(); revisionOf(k) > s.revision.Load() {
+			return fmt.Errorf("its log goes on after revision %d", s.revision.Load())
+		}
+		return nil
+	})
+	if err != nil {
+		return damaged(path, err)
+	}
+	if present {
+		return nil
+	}
+	// Revisions begin at 1, which is that of the empty store: 0 means "none" to clients.
+	s.revision.Store(1)
+	err = s.db.Update(func(tx *bolt.Tx) error {
+		for _, name := range [][]byte{bucketRev, bucketKey, bucketMeta} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		meta := tx.Bucket(bucketMeta)
+		if err := meta.Put(metaRevision, revisionKey(1)); err != nil {
+			return err
+		}
+		return meta.Put(metaFormat, []byte(format))
+	})
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w", path, err)
+	}
+	return nil
+}
+
+// Revision returns the newest committed revision.
+func (s *Store) Revision(context.Context) (int64, error) {
+	select {
+	case <-s.closing:
+		return 0, storage.ErrClosed
+	default:
+		return s.revision.Load(), nil
+	}
+}
+
+// view runs a reading transaction.
+func (s *Store) view(ctx context.Context, f func(*bolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := s.db.View(f)
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return storage.ErrClosed
+	}
+	return err
+}
+
+// Get returns a key's present state.
+func (s *Store) Get(ctx context.Context, key string) (storage.KV, error) {
+	var kv storage.KV
+	err := s.view(ctx, func(tx *bolt.Tx) error {
+		var err error
+		kv, err = latest(tx, key, maxRevision)
+		return err
+	})
+	return kv, err
+}
+
+const maxRevision = 1<<63 - 1
+
+// latest finds a key's state as of a revision.
+func latest(tx *bolt.Tx, key string, at int64) (storage.KV, error) {
+	c := tx.Bucket(bucketKey).Cursor()
+	// The entry wanted is the last one not after key@at.
+	seek := indexKey(key, at)
+	k, v := c.Seek(seek)
+	if k == nil {
+		k, v = c.Last()
+	} else if string(k) != string(seek) {
+		k, v = c.Prev()
+	}
+	name, rev, ok := splitIndex(k)
+	if !ok || string(name) != key || len(v) != 1 || storage.EventType(v[0]) == storage.Delete {
+		return storage.KV{}, storage.ErrNotFound
+	}
+	return state(tx, rev)
+}
+
+// state reads the state that a Put made.
+func state(tx *bolt.Tx, rev int64) (storage.KV, error) {
+	r, err := decode(tx.Bucket(bucketRev).Get(revisionKey(rev)))
+	if err != nil {
+		return storage.KV{}, fmt.Errorf("revision %d: %w", rev, err)
+	}
+	return storage.KV{Key: r.key, Value: r.value, Created: r.created, Revision: rev}, nil
+}
+
+// List returns the keys under a prefix, as of now or of a revision.
+func (s *Store) List(ctx context.Context, prefix string, o storage.ListOptions) (storage.Page, error) {
+	page := storage.Page{Revision: o.Revision}
+	err := s.view(ctx, func(tx *bolt.Tx) error {
+		// The transaction sees one state: what is newest is read in it.
+		newest := revisionOf(tx.Bucket(bucketMeta).Get(metaRevision))
+		if page.Revision == 0 {
+			page.Revision = newest
+		}
+		switch {
+		case page.Revision > newest:
+			return storage.ErrFutureRevision
+		case page.Revision < revisionOf(tx.Bucket(bucketMeta).Get(metaCompacted)):
+			return storage.ErrCompacted
+		}
+		return s.scan(ctx, tx, prefix, o, &page)
+	})
+	if err != nil {
+		return storage.Page{}, err
+	}
+	return page, nil
+}
+
+// scan goes from key to key: over a key's revisions it jumps.
+func (s *Store) scan(ctx context.Context, tx *bolt.Tx, prefix string, o storage.ListOptions, page *storage.Page) error {
+	c := tx.Bucket(bucketKey).Cursor()
+	k, _ := c.Seek([]byte(max(prefix, o.From)))
+	if after, ok := strings.CutSuffix(o.From, "\x00"); ok && after >= prefix {
+		k, _ = c.Seek([]byte(after + "\x01")) // keys hold no zero byte: this is behind all revisions of the key
+	}
+	for n := 0; k != nil; n++ {
+		if n%1024 == 1023 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		name, _, ok := splitIndex(k)
+		if !ok {
+			return errRecord
+		}
+		key := string(name)
+		if len(key) < len(prefix) || key[:len(prefix)] != prefix {
+			return nil
+		}
+		kv, err := latest(tx, key, page.Revision)
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+		case err != nil:
+			return err
+		case o.Limit > 0 && len(page.KVs) == o.Limit:
+			page.More = true
+			return nil
+		default:
+			page.KVs = append(page.KVs, kv)
+		}
+		k, _ = c.Seek(append([]byte(key), 1)) // past all its revisions
+	}
+	return nil
+}
+
+// Compact forgets the history before a revision.
+func (s *Store) Compact(ctx context.Context, revision int64) error {
+	if revision > s.revision.Load() {
+		return storage.ErrFutureRevision
+	}
+	_, err := s.submit(ctx, &write{compact: revision})
+	return err
+}
+
+// compact drops every record that neither a listing at the revision or later, nor an event after it, needs.
+func compact(tx *bolt.Tx, revision int64) error {
+	meta := tx.Bucket(bucketMeta)
+	if revision <= revisionOf(meta.Get(metaCompacted)) {
+		return nil
+	}
+	log, index := tx.Bucket(bucketRev), tx.Bucket(bucketKey)
+	var drop [][2][]byte // index entry, log entry
+	c := index.Cursor()
+	var last []byte // the entry before, of the same key and not after the revision
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		name, rev, ok := splitIndex(k)
+		if !ok {
+			return errRecord
+		}
+		if rev > revision {
+			last = nil
+			continue
+		}
+		if last != nil {
+			if before, beforeRev, _ := splitIndex(last); string(before) == string(name) {
+				drop = append(drop, [2][]byte{last, revisionKey(beforeRev)})
+			}
+		}
+		last = append([]byte(nil), k...)
+		if storage.EventType(v[0]) == storage.Delete {
+			drop = append(drop, [2][]byte{last, revisionKey(rev)})
+			last = nil
+		}
+	}
+	for _, d := range drop {
+		if err := index.Delete(d[0]); err != nil {
+			return err
+		}
+		if err := log.Delete(d[1]); err != nil {
+			return err
+		}
+	}
+	return meta.Put(metaCompacted, revisionKey(revision))
+}
+
+// Close lets running calls finish, ends every watch with ErrClosed, and releases the file.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.committer.Wait()
+		s.endWatches()
+		s.closeErr = s.db.Close()
+	})
+	return s.closeErr
+}

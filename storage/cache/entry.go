@@ -1,0 +1,75 @@
+package cache
+
+import (
+	"sync/atomic"
+
+	"coracle/storage"
+)
+
+// Codec knows what the values mean.
+type Codec interface {
+	// Body turns a stored value into the bytes that are served. It is called once per revision.
+	Body(kv storage.KV) ([]byte, error)
+	// Decode reads a body. It is called when somebody first asks for the object.
+	Decode(key string, body []byte) (any, error)
+}
+
+// Entry is the state of one key. It is shared: nobody may change it, nor what Object returns.
+type Entry struct {
+	Key      string
+	Revision int64 // of its last change
+	Created  int64
+	Body     []byte // as served
+
+	codec  Codec
+	object atomic.Pointer[any]
+}
+
+// Object is the decoded body. It is decoded when first asked for, and kept.
+func (e *Entry) Object() (any, error) {
+	if v := e.object.Load(); v != nil {
+		return *v, nil
+	}
+	v, err := e.codec.Decode(e.Key, e.Body)
+	if err != nil {
+		return nil, err
+	}
+	if !e.object.CompareAndSwap(nil, &v) {
+		return *e.object.Load(), nil // somebody else was quicker: all share one
+	}
+	return v, nil
+}
+
+// EventType says what happened to a key, as a watcher sees it.
+type EventType uint8
+
+// The types of events.
+const (
+	Added EventType = iota
+	Modified
+	Deleted
+	// Bookmark says how far the watch has got; the event has no Entry.
+	Bookmark
+)
+
+// Event is one change. One event is shared by all watchers.
+type Event struct {
+	Type     EventType
+	Entry    *Entry // the new state; of a deletion the last one, at the deletion's revision
+	Prev     *Entry // the state before, nil when the change created the key
+	Revision int64
+	// InitialEnd marks the bookmark behind the initial events of a watch.
+	InitialEnd bool
+
+	frames [Bookmark]atomic.Pointer[[]byte]
+}
+
+// Frame returns the event's bytes on the wire when told as being of a type, made by the first who asks.
+func (e *Event) Frame(as EventType, encode func() []byte) []byte {
+	if b := e.frames[as].Load(); b != nil {
+		return *b
+	}
+	b := encode()
+	e.frames[as].Store(&b)
+	return b
+}

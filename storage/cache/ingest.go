@@ -1,0 +1,227 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"coracle/storage"
+)
+
+// fill reads the store's present state, and as much of its log as the ring holds, so that watches go on
+// where they were before a restart. It returns the watch that goes on from there.
+func (c *Cache) fill(ctx context.Context) (storage.Watcher, error) {
+	page, err := c.store.List(ctx, "", storage.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	entries := make(map[string]*Entry, len(page.KVs))
+	for _, kv := range page.KVs {
+		e, err := c.entry(kv)
+		if err != nil {
+			return nil, err
+		}
+		entries[kv.Key] = e
+	}
+	ring, floor, err := c.past(ctx, page.Revision, entries)
+	if err != nil {
+		return nil, err
+	}
+	w, err := c.store.Watch(ctx, "", page.Revision)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tree.Clear(false)
+	for _, e := range entries {
+		c.tree.ReplaceOrInsert(e)
+	}
+	c.snapshot = nil
+	c.revision, c.ring, c.floor = page.Revision, ring, floor
+	return w, nil
+}
+
+// past reads the newest events of the log, up to a revision.
+func (c *Cache) past(ctx context.Context, upTo int64, present map[string]*Entry) ([]*Event, int64, error) {
+	after := max(upTo-int64(c.options.Events), 0)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := c.store.Watch(ctx, "", after)
+	if errors.Is(err, storage.ErrCompacted) {
+		// The log begins somewhere after that: half of what is left until it fits.
+		for errors.Is(err, storage.ErrCompacted) && after < upTo {
+			after += (upTo - after + 1) / 2
+			w, err = c.store.Watch(ctx, "", after)
+		}
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	defer w.Stop()
+	var ring []*Event
+	if after == upTo {
+		return nil, upTo, nil
+	}
+	older := map[string]*Entry{}
+	for batch := range w.Events() {
+		for _, se := range batch {
+			if se.KV.Revision > upTo {
+				return ring, after, nil
+			}
+			e, err := c.event(se, func(key string) *Entry { return older[key] })
+			if err != nil {
+				return nil, 0, err
+			}
+			if now := present[e.Entry.Key]; now != nil && now.Revision == e.Revision {
+				e.Entry = now
+			}
+			older[e.Entry.Key] = e.Entry
+			ring = append(ring, e)
+			if se.KV.Revision == upTo {
+				return ring, after, nil
+			}
+		}
+	}
+	return nil, 0, w.Err()
+}
+
+// event makes the event of a change. known finds the entry before, which saves making it again.
+func (c *Cache) event(se storage.Event, known func(key string) *Entry) (*Event, error) {
+	entry, err := c.entry(se.KV)
+	if err != nil {
+		return nil, err
+	}
+	e := &Event{Type: Modified, Entry: entry, Revision: se.KV.Revision}
+	if se.Type == storage.Delete {
+		e.Type = Deleted
+	}
+	switch {
+	case se.Prev == nil:
+		e.Type = Added
+	default:
+		if prev := known(se.KV.Key); prev != nil && prev.Revision == se.Prev.Revision {
+			e.Prev = prev
+		} else if e.Prev, err = c.entry(*se.Prev); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// run takes in what the store tells, until ctx ends or the store is closed. A watch that breaks is begun again.
+func (c *Cache) run(ctx context.Context, w storage.Watcher) {
+	defer close(c.done)
+	for {
+		err := c.follow(w)
+		w.Stop()
+		if ctx.Err() != nil {
+			err = storage.ErrClosed
+		}
+		for err != nil {
+			if errors.Is(err, storage.ErrClosed) || ctx.Err() != nil {
+				c.fail(storage.ErrClosed)
+				return
+			}
+			// Whoever watches must begin anew: changes may have been missed.
+			c.endWatches(fmt.Errorf("the watch of the store broke: %w", err))
+			w, err = c.fill(ctx)
+		}
+	}
+}
+
+func (c *Cache) follow(w storage.Watcher) error {
+	for batch := range w.Events() {
+		for _, se := range batch {
+			e, err := c.event(se, func(key string) *Entry {
+				prev, _ := c.Get(key)
+				return prev
+			})
+			if err != nil {
+				return err
+			}
+			c.ingest(e)
+		}
+	}
+	if err := w.Err(); err != nil {
+		return err
+	}
+	return storage.ErrClosed
+}
+
+// ingest makes one event visible: to the hooks, to readers, to watchers, and then to those who wait for it.
+func (c *Cache) ingest(e *Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range c.hooks {
+		if strings.HasPrefix(e.Entry.Key, h.prefix) {
+			h.call(e)
+		}
+	}
+	if e.Type == Deleted {
+		c.tree.Delete(e.Entry)
+	} else {
+		c.tree.ReplaceOrInsert(e.Entry)
+	}
+	c.snapshot = nil
+	c.revision = e.Revision
+	c.remember(e)
+	for w := range c.watchers[resource(e.Entry.Key)] {
+		w.offer(e)
+	}
+	still := c.waiting[:0]
+	for _, w := range c.waiting {
+		if w.revision <= c.revision {
+			close(w.reached)
+		} else {
+			still = append(still, w)
+		}
+	}
+	c.waiting = still
+}
+
+// remember keeps the newest events: the older half of a full ring goes at once, so that this costs little.
+func (c *Cache) remember(e *Event) {
+	if len(c.ring) >= 2*c.options.Events {
+		c.floor = c.ring[c.options.Events-1].Revision
+		c.ring = append(make([]*Event, 0, 2*c.options.Events), c.ring[c.options.Events:]...)
+	}
+	c.ring = append(c.ring, e)
+}
+
+// fail ends the cache: what is waited for comes no more.
+func (c *Cache) fail(err error) {
+	c.mu.Lock()
+	c.failed = err
+	c.mu.Unlock()
+	c.endWatches(err)
+}
+
+// Subscribe calls f for every key under a prefix and for every later change, in order, before the change
+// can be read and before its writer is told. f must be quick, and must not call the cache.
+func (c *Cache) Subscribe(prefix string, f func(*Event)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tree.AscendGreaterOrEqual(&Entry{Key: prefix}, func(e *Entry) bool {
+		if !strings.HasPrefix(e.Key, prefix) {
+			return false
+		}
+		f(&Event{Type: Added, Entry: e, Revision: e.Revision})
+		return true
+	})
+	c.hooks = append(c.hooks, hook{prefix, f})
+}
+
+// resource is the part of a key that all objects of a kind share: its first three segments.
+func resource(key string) string {
+	slashes := 0
+	for i := range len(key) {
+		if key[i] == '/' {
+			if slashes++; slashes == 4 {
+				return key[:i+1]
+			}
+		}
+	}
+	return key
+}
