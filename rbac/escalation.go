@@ -24,7 +24,7 @@ import (
 // system:masters may do either.
 //
 // The request is the one that writes; may answers for all authorizers together, not only for this policy.
-// The error is an API error, 403 or, for a binding to a role that does not exist, 404. Objects of other kinds pass.
+// The error is an API error: 403, or 404 for a binding to a role that does not exist. Objects of other kinds pass.
 // Source: pkg/registry/rbac/escalation_check.go and the policybased storages beside it.
 func (s *Snapshot) CheckEscalation(request *Attributes, obj, old runtime.Object, may func(*Attributes) bool) error {
 	if slices.Contains(request.User.GetGroups(), user.SystemPrivilegedGroup) {
@@ -50,13 +50,13 @@ func (s *Snapshot) checkRole(request *Attributes, obj, old runtime.Object) error
 	if _, ok := obj.(*rbacv1.ClusterRole); ok {
 		resource = rbacv1.Resource("clusterroles")
 	}
-	if err := s.ConfirmNoEscalation(request.User, request.Namespace, role.Rules); err != nil {
+	if err := s.confirm(request, role.Rules); err != nil {
 		return apierrors.NewForbidden(resource, role.Name, err)
 	}
 	// An aggregation rule can gather anything, also what is created only later.
 	before, _ := from(old)
 	if gathers(role) || gathers(before) {
-		if err := s.ConfirmNoEscalation(request.User, request.Namespace, everything); err != nil {
+		if s.confirm(request, everything) != nil {
 			return apierrors.NewForbidden(resource, role.Name, errors.New("must have cluster-admin privileges to use the aggregationRule"))
 		}
 	}
@@ -71,21 +71,21 @@ func (s *Snapshot) checkBinding(request *Attributes, b *Binding, obj, old runtim
 	if known && may(special(request, "bind", strings.ToLower(b.RoleRef.Kind)+"s", b.RoleRef.Name)) {
 		return nil
 	}
-	role, err := s.resolve(b)
-	if err != nil {
-		return err
+	role, found := s.roles.get(b.roleKey())
+	if !found {
+		return missingFor(request)(b)
 	}
-	if err := s.ConfirmNoEscalation(request.User, request.Namespace, role.Rules); err != nil {
+	if err := s.confirm(request, role.Rules); err != nil {
 		return apierrors.NewForbidden(rbacv1.Resource(strings.ToLower(b.Kind())+"s"), b.Name, err)
 	}
 	return nil
 }
 
-// ConfirmNoEscalation returns nil when the user holds every one of the rules in the namespace ("" for everywhere),
-// and else Kubernetes' sentence, which lists what is missing.
-// Source: pkg/registry/rbac/validation/rule.go.
-func (s *Snapshot) ConfirmNoEscalation(u user.Info, namespace string, rules []rbacv1.PolicyRule) error {
-	held, unresolved := s.RulesFor(u, namespace)
+// confirm returns nil when the user holds every one of the rules where the request is, and else Kubernetes'
+// sentence, which lists what is missing. Source: pkg/registry/rbac/validation/rule.go.
+func (s *Snapshot) confirm(request *Attributes, rules []rbacv1.PolicyRule) error {
+	u := request.User
+	held, unresolved := s.rulesFor(u, request.Namespace, missingFor(request))
 	covered, missing := validation.Covers(held, rules)
 	if covered {
 		return nil
@@ -101,6 +101,20 @@ func (s *Snapshot) ConfirmNoEscalation(u user.Info, namespace string, rules []rb
 		message += fmt.Sprintf("; resolution errors: %v", []error{unresolved})
 	}
 	return errors.New(message)
+}
+
+// missingFor says that a binding's role does not exist in the words that kube-apiserver has here: it looks the role up as
+// part of the request, and so names the request's resource, as in `rolebindings.rbac.authorization.k8s.io "ghost" not found`.
+func missingFor(request *Attributes) func(*Binding) error {
+	return func(b *Binding) error {
+		switch {
+		case b.RoleRef.Kind == "Role" && b.Namespace == "":
+			return apierrors.NewBadRequest("Namespace parameter required.")
+		case b.RoleRef.Kind == "Role" || b.RoleRef.Kind == "ClusterRole":
+			return apierrors.NewNotFound(rbacv1.Resource(request.Resource), b.RoleRef.Name)
+		}
+		return missing(b)
+	}
 }
 
 var everything = []rbacv1.PolicyRule{

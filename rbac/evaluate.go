@@ -5,7 +5,6 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 )
 
 // Decision is the answer to one request: a few references, from which the reason and the explanation
@@ -82,33 +81,19 @@ func (d Decision) Reason() string {
 	if d.policy == nil || d.request.User == nil {
 		return ""
 	}
-	if err := d.policy.unresolved(d.request); err != nil {
+	if _, err := d.policy.RulesFor(d.request.User, d.request.Namespace); err != nil {
 		return fmt.Sprintf("RBAC: %v", err)
 	}
 	return ""
 }
 
-// unresolved lists the roles that the user should hold here and that do not exist.
-func (s *Snapshot) unresolved(a *Attributes) error {
-	var errs []error
-	for h := range s.holdings(a.User, a.Namespace) {
-		if _, err := s.resolve(h.bindings[0]); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return utilerrors.NewAggregate(errs)
-}
-
-// resolve returns the role that a binding refers to, or Kubernetes' sentence on why there is none.
-func (s *Snapshot) resolve(b *Binding) (*Role, error) {
-	if role, found := s.roles.get(b.roleKey()); found {
-		return role, nil
-	}
+// missing is Kubernetes' sentence on why a binding's role cannot be found.
+func missing(b *Binding) error {
 	switch b.RoleRef.Kind {
 	case "ClusterRole":
-		return nil, apierrors.NewNotFound(rbacv1.Resource("clusterrole"), b.RoleRef.Name)
+		return apierrors.NewNotFound(rbacv1.Resource("clusterrole"), b.RoleRef.Name)
 	case "Role":
-		return nil, apierrors.NewNotFound(rbacv1.Resource("role"), b.RoleRef.Name)
+		return apierrors.NewNotFound(rbacv1.Resource("role"), b.RoleRef.Name)
 	}
-	return nil, fmt.Errorf("unsupported role reference kind: %q", b.RoleRef.Kind)
+	return fmt.Errorf("unsupported role reference kind: %q", b.RoleRef.Kind)
 }

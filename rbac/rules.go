@@ -9,15 +9,18 @@ import (
 // RulesFor lists the rules of every role that the user holds cluster-wide and in the namespace. The error
 // names roles that do not exist; the rules of the others are listed all the same, because rules only add.
 func (s *Snapshot) RulesFor(u user.Info, namespace string) ([]rbacv1.PolicyRule, error) {
+	return s.rulesFor(u, namespace, missing)
+}
+
+func (s *Snapshot) rulesFor(u user.Info, namespace string, missing func(*Binding) error) ([]rbacv1.PolicyRule, error) {
 	var rules []rbacv1.PolicyRule
 	var errs []error
 	for h := range s.holdings(u, namespace) {
-		role, err := s.resolve(h.bindings[0])
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		if role, found := s.roles.get(h.role); found {
+			rules = append(rules, role.Rules...)
+		} else {
+			errs = append(errs, missing(h.bindings[0]))
 		}
-		rules = append(rules, role.Rules...)
 	}
 	return rules, utilerrors.NewAggregate(errs)
 }

@@ -14,9 +14,12 @@ func (a *Attributes) String() string {
 		return a.Verb + " " + a.Path
 	}
 	var b strings.Builder
-	b.WriteString(a.Verb + " " + a.resource())
+	b.WriteString(a.Verb + " " + a.Resource)
 	if a.APIGroup != "" {
 		b.WriteString("." + a.APIGroup)
+	}
+	if a.Subresource != "" {
+		b.WriteString("/" + a.Subresource)
 	}
 	if a.Name != "" {
 		fmt.Fprintf(&b, " %q", a.Name)
