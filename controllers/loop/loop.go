@@ -17,6 +17,10 @@ const (
 	lastRetry  = 30 * time.Second
 )
 
+// ErrAgain is returned by a reconcile function when nothing went wrong and yet the key has to come again, later
+// each time, because no event will tell when.
+var ErrAgain = errors.New("not done yet")
+
 // Loop reconciles keys, one worker per key at a time.
 type Loop[K comparable] struct {
 	name      string
@@ -46,9 +50,6 @@ func (l *Loop[K]) Add(key K) { l.queue.Add(key) }
 
 // AddAfter adds key when d has passed.
 func (l *Loop[K]) AddAfter(key K, d time.Duration) { l.queue.AddAfter(key, d) }
-
-// Retry adds key after the pause that a failure would have brought, without one.
-func (l *Loop[K]) Retry(key K) { l.queue.AddRateLimited(key) }
 
 // Run waits until the watched informers have listed what there is and then reconciles with so many workers
 // until ctx ends and the last of them has returned. It always returns nil: an end is no failure.
@@ -95,7 +96,7 @@ func (l *Loop[K]) next(ctx context.Context) bool {
 // report logs an error. Losing a race with another writer is everyday business and only told when asked for.
 func (l *Loop[K]) report(ctx context.Context, key K, err error) {
 	switch {
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case errors.Is(err, ErrAgain), ctx.Err() != nil && errors.Is(err, ctx.Err()):
 	case apierrors.IsConflict(err):
 		l.log.Debug("reconcile lost a race, trying again", "key", key, "err", err)
 	default:
