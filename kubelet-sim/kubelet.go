@@ -2,10 +2,20 @@ package kubeletsim
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net/netip"
+	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
+
+	"coracle/kubelet-sim/objects"
+	"coracle/kubelet-sim/volume"
 )
 
 // Config says which node to be. NodeName, Client and Dir are required.
@@ -36,20 +46,132 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Kubelet is one simulated node. Make it with New; run it once.
+// Kubelet is one simulated node. Make it with New.
 type Kubelet struct {
 	config Config
 }
 
 // New makes a node. It touches neither disk nor network; Run reports what is wrong with the config.
 func New(config Config) *Kubelet {
-	return &Kubelet{config: config}
+	return &Kubelet{config: config.withDefaults()}
+}
+
+func (c Config) withDefaults() Config {
+	if c.NodeIP == "" {
+		c.NodeIP = "127.0.0.1"
+	}
+	if c.PodCIDR == "" {
+		c.PodCIDR = "10.244.0.0/24"
+	}
+	if c.Version == "" {
+		c.Version = "v1.37.2"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Runtime == nil {
+		c.Runtime = Simulated{Now: c.Now}
+	}
+	return c
 }
 
 // Run registers the node and runs its pods until ctx ends. It returns nil when ctx ended, and an error when
 // the config or the data directory cannot be used; an API server that is away is waited for.
 // Everything is left in place at the end: the next Run with the same Config continues.
+// Only one Run per node and data directory may be under way.
 func (k *Kubelet) Run(ctx context.Context) error {
-	<-ctx.Done()
+	n, err := newNode(k.config)
+	if err != nil {
+		return fmt.Errorf("kubelet of node %q: %w", k.config.NodeName, err)
+	}
+	defer n.disk.Close()
+	// What client-go logs goes where the rest does.
+	ctx = klog.NewContext(ctx, logr.FromSlogHandler(n.log.Handler()))
+
+	var running sync.WaitGroup
+	running.Go(func() { n.events.run(ctx) })
+	running.Go(func() {
+		registered, err := n.register(ctx)
+		if err != nil {
+			return // ctx ended
+		}
+		n.announce(registered)
+		running.Go(func() { n.heartbeat(ctx, n.now()) })
+		running.Go(func() { n.renewLease(ctx, registered) })
+		running.Go(func() { n.watchPods(ctx) })
+	})
+	running.Wait()
+	n.workers.wait()
+	n.objects.Wait()
 	return nil
+}
+
+// node is a Kubelet while it runs.
+type node struct {
+	config    Config
+	client    kubernetes.Interface
+	log       *slog.Logger
+	now       func() time.Time
+	disk      *volume.Disk
+	events    *events
+	objects   *objects.Store
+	tokens    *tokens
+	addresses *addresses
+	images    *images
+	workers   *workers
+}
+
+func newNode(config Config) (*node, error) {
+	if config.Client == nil {
+		return nil, fmt.Errorf("no client")
+	}
+	if config.Dir == "" {
+		return nil, fmt.Errorf("no data directory")
+	}
+	if _, err := netip.ParseAddr(config.NodeIP); err != nil {
+		return nil, fmt.Errorf("node IP: %w", err)
+	}
+	addresses, err := newAddresses(config.PodCIDR)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := volume.OpenDisk(config.Dir, config.NodeName)
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	log := config.Log.With("node", config.NodeName)
+	n := &node{
+		config: config, client: config.Client, log: log, now: config.Now, disk: disk,
+		events:    newEvents(config.Client, config.NodeName, config.Now, log),
+		tokens:    newTokens(config.Client, config.Now, log),
+		addresses: addresses,
+		images:    newImages(),
+		workers:   newWorkers(),
+	}
+	n.objects = objects.New(config.Client, log, n.workers.wake)
+	return n, nil
+}
+
+// announce records what a starting kubelet records about its node.
+func (n *node) announce(registered *corev1.Node) {
+	n.events.self(registered.UID, corev1.EventTypeNormal, "Starting", "Starting kubelet.")
+	for _, reason := range []string{"NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady"} {
+		n.events.self(registered.UID, corev1.EventTypeNormal, reason, fmt.Sprintf("Node %s status is now: %s", n.config.NodeName, reason))
+	}
+}
+
+// sources is what volumes and environments are made from.
+type sources struct {
+	*objects.Store
+	*tokens
+}
+
+// forget drops all that the node holds for a pod, but its files.
+func (n *node) forget(pod types.UID) {
+	n.objects.Unregister(pod)
+	n.tokens.forget(pod)
+	n.addresses.release(pod)
 }

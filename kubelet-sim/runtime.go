@@ -10,14 +10,14 @@ import (
 	"coracle/kubelet-sim/volume"
 )
 
-// Runtime runs the processes of containers.
+// Runtime runs the processes of containers. Methods are called by many goroutines at once.
 type Runtime interface {
 	// Start runs a container's process and returns a channel that delivers its end, once.
 	// An error means that the process could not be started (RunContainerError).
 	//
-	// The process MUST end soon after p.Stop is closed if it wants to end orderly, as after SIGTERM,
-	// and at once when ctx ends, as after SIGKILL; then the channel must deliver or be closed as well.
-	// Output MUST NOT be written after the end was delivered.
+	// The process MUST end soon after p.Stop is closed if it means to end orderly, as after SIGTERM,
+	// and at once when ctx ends, as after SIGKILL; the end MUST be delivered then too, without waiting for a
+	// reader. Nothing may be written to p.Stdout and p.Stderr after that.
 	Start(ctx context.Context, p Process) (<-chan Exit, error)
 }
 
@@ -32,16 +32,16 @@ type Process struct {
 	Args []string
 	// Env is the environment as NAME=value, sorted.
 	Env []string
-	// Rootfs is the absolute path of the container's root directory. Its contents are the container's:
-	// open it and the mounts with os.OpenRoot, never by joining paths.
+	// Rootfs is the absolute path of the container's root directory. What is in it is the container's to change:
+	// open it with os.OpenRoot. The symbolic links where volumes are mounted lead out of it; follow Mounts instead.
 	Rootfs string
-	// Mounts are the volumes that the container sees, parents before what is mounted inside them.
+	// Mounts are the volumes that the container sees, outer ones before those inside them.
 	Mounts []volume.Mount
 
 	Stdout, Stderr io.Writer
 
-	// StartedAt is when the process was first started. Resumed: it outlived a restart of the kubelet and
-	// is to go on, rather than begin again.
+	// StartedAt is when the process was first started. Resumed: it outlived a restart of the kubelet, and
+	// is to go on rather than to begin again.
 	StartedAt time.Time
 	Resumed   bool
 
@@ -51,7 +51,13 @@ type Process struct {
 
 // Exit is how a process ended.
 type Exit struct {
-	Code int32
-	// Signal that ended it, 0 for none.
-	Signal int32
+	Code    int32
+	Signal  int32  // that ended it, 0 for none
+	Message string // its termination message
 }
+
+// Exits of processes that a signal ended: 128 and the signal's number.
+var (
+	killed     = Exit{Code: 137}
+	terminated = Exit{Code: 143}
+)

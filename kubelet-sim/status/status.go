@@ -17,6 +17,8 @@ type Observed struct {
 	PodIP  string // "" as long as it has none
 	// Sandbox: the pod's network and volumes are there, so that containers can start.
 	Sandbox bool
+	// Busy: a container still runs. Until it does not, the pod's phase cannot become terminal.
+	Busy bool
 	// Ending: no container will be started any more.
 	Ending bool
 	// Failed, when set, is why the pod as a whole has failed, whatever its containers did.
@@ -38,18 +40,19 @@ func Generate(pod *corev1.Pod, observed Observed, now time.Time) corev1.PodStatu
 	status.ContainerStatuses = byName(observed.Containers)
 	status.EphemeralContainerStatuses = byName(observed.Ephemeral)
 
-	phase := Phase(pod, observed.Init, observed.Containers, observed.Ending)
+	status.Phase = Phase(pod, observed.Init, observed.Containers, observed.Ending)
 	if observed.Failed != nil {
-		phase = corev1.PodFailed
+		status.Phase = corev1.PodFailed
+	}
+	switch {
+	case Terminal(old.Phase) || observed.Busy && Terminal(status.Phase):
+		status.Phase = old.Phase
+	case observed.Failed != nil:
 		status.Reason, status.Message = observed.Failed.Reason, observed.Failed.Message
-	} else if phase != old.Phase && !Terminal(old.Phase) {
+	case status.Phase != old.Phase:
 		status.Reason, status.Message = "", ""
 	}
-	if Terminal(old.Phase) {
-		phase = old.Phase
-	}
-	status.Phase = phase
-	status.Conditions = Conditions(pod, observed, phase, stamp)
+	status.Conditions = Conditions(pod, observed, status.Phase, stamp)
 
 	status.HostIP, status.HostIPs = observed.HostIP, []corev1.HostIP{{IP: observed.HostIP}}
 	ip := observed.PodIP
