@@ -47,18 +47,21 @@ func (u untagged) MarshalJSON() ([]byte, error) {
 
 func (u untagged) fields() ([]byte, error) {
 	var b bytes.Buffer
-	b.WriteByte('{')
 	for i := range u.value.NumField() {
+		f := u.value.Type().Field(i)
 		value, err := untagged{u.value.Field(i)}.MarshalJSON()
 		if err != nil {
 			return nil, err
 		}
-		if i > 0 {
+		if f.Anonymous && bytes.HasPrefix(value, []byte("{")) { // its fields are as if they were ours
+			value = bytes.TrimSuffix(value[1:], []byte("}"))
+		} else {
+			value = append([]byte(`"`+f.Name+`":`), value...)
+		}
+		if b.Len() > 0 && len(value) > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(`"` + u.value.Type().Field(i).Name + `":`)
 		b.Write(value)
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return append(append([]byte("{"), b.Bytes()...), '}'), nil
 }
