@@ -7,9 +7,11 @@ import (
 
 // What the workloads ask about their pod templates.
 
-func defaultTemplate(t *corev1.PodTemplateSpec) {}
+func defaultTemplate(t *corev1.PodTemplateSpec) { defaultPodTemplateSpec(t) }
 
-func validateTemplate(t *corev1.PodTemplateSpec, path *field.Path) errorList { return nil }
+func validateTemplate(t *corev1.PodTemplateSpec, path *field.Path) errorList {
+	return validatePodTemplateSpec(t, path)
+}
 
 func templateWarnings(t, old *corev1.PodTemplateSpec, path *field.Path) []string { return nil }
 
@@ -24,7 +26,5 @@ func alwaysRestarts(workload string, t *corev1.PodTemplateSpec, path *field.Path
 	}
 	return errs
 }
-
-func defaultClaim(c *corev1.PersistentVolumeClaim) {}
 
 func validateClaimSpec(s *corev1.PersistentVolumeClaimSpec, path *field.Path) errorList { return nil }
