@@ -18,6 +18,9 @@
 //	serviceaccount   service-account-controller               a ServiceAccount "default" in every namespace
 //	token            user system:kube-controller-manager      token Secrets: made, filled in, deleted with their account
 //	rootca           root-ca-cert-publisher                   the ConfigMap kube-root-ca.crt in every namespace
+//	namespace        namespace-controller                     empties and finalizes namespaces that are being deleted
+//	scheduler        user system:kube-scheduler               a node for each pod
 //
-// Start reading at package loop, what all of them share, then serviceaccount, the smallest.
+// Start reading at package loop, what all of them share, then serviceaccount, the smallest. Package event writes
+// their Events; package looptest is the world in which they are tested.
 package controllers
