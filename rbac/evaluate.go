@@ -61,10 +61,8 @@ func (s *Snapshot) searchHolder(h holder, a *Attributes) (Grant, bool) {
 		if !found {
 			continue
 		}
-		for r := range role.Rules {
-			if allows(&role.Rules[r], a) {
-				return Grant{Binding: list[i].bindings[0], Role: role, Rule: r}, true
-			}
+		if rule := role.ruleFor(a); rule >= 0 {
+			return Grant{Binding: list[i].bindings[0], Role: role, Rule: rule}, true
 		}
 	}
 	return Grant{}, false

@@ -89,7 +89,7 @@ func (s *Snapshot) grants(d Decision) []Way {
 		if !found {
 			continue
 		}
-		rule := slices.IndexFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return allows(&r, d.request) })
+		rule := role.ruleFor(d.request)
 		if rule < 0 {
 			continue
 		}

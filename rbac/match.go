@@ -6,10 +6,10 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// A rule allows a request when it names the verb and, for a resource, the API group, the resource and, if the
-// rule lists any, the name; for any other URL, the path. A star stands for everything. Rules only ever add:
+// Allows tells whether a rule allows a request: it names the verb and, for a resource, the API group, the resource
+// and, if it lists any, the name; for any other URL, the path. A star stands for everything. Rules only ever add:
 // there is none that forbids. Source: pkg/apis/rbac/v1/evaluation_helpers.go.
-func allows(rule *rbacv1.PolicyRule, a *Attributes) bool {
+func Allows(rule *rbacv1.PolicyRule, a *Attributes) bool {
 	if !hasOrStar(rule.Verbs, a.Verb) {
 		return false
 	}
@@ -19,6 +19,16 @@ func allows(rule *rbacv1.PolicyRule, a *Attributes) bool {
 	return hasOrStar(rule.APIGroups, a.APIGroup) &&
 		matchesResource(rule.Resources, a.Resource, a.Subresource) &&
 		matchesName(rule.ResourceNames, a.Name)
+}
+
+// ruleFor returns the index of the role's first rule that allows the request, -1 for none.
+func (r *Role) ruleFor(a *Attributes) int {
+	for i := range r.Rules {
+		if Allows(&r.Rules[i], a) {
+			return i
+		}
+	}
+	return -1
 }
 
 func hasOrStar(list []string, wanted string) bool {

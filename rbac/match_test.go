@@ -24,7 +24,7 @@ func FuzzMatch(f *testing.F) {
 			ResourceNames: split(names), NonResourceURLs: split(paths)}
 		a := &Attributes{User: &user.DefaultInfo{Name: "ann"}, Verb: verb, ResourceRequest: path == "", APIGroup: group,
 			APIVersion: "v1", Resource: resource, Subresource: sub, Name: name, Path: path}
-		got := allows(&rule, a)
+		got := Allows(&rule, a)
 		if want := naiveRule(rule, a); got != want {
 			t.Errorf("%+v for %+v: %v, want %v", rule, a, got, want)
 		}

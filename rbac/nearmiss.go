@@ -72,7 +72,7 @@ func (s *Snapshot) candidatesOf(a *Attributes, b *Binding) []candidate {
 	case !bound && !counts:
 		return nil
 	}
-	rule := slices.IndexFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return allows(&r, a) })
+	rule := role.ruleFor(a)
 	if rule < 0 {
 		return nil
 	}

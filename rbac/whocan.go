@@ -26,7 +26,7 @@ func (s *Snapshot) WhoCan(a *Attributes) []Holder {
 		if !found {
 			continue
 		}
-		rule := slices.IndexFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return allows(&r, a) })
+		rule := role.ruleFor(a)
 		if rule < 0 {
 			continue
 		}

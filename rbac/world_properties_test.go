@@ -34,7 +34,7 @@ func TestWorlds_EveryVerdictIsTheNaiveOne(t *testing.T) {
 		if d.Allowed && !strings.HasPrefix(d.Reason(), "RBAC: allowed by ") {
 			t.Fatalf("reason is %q", d.Reason())
 		}
-		if d.Allowed && !allows(&d.By.Role.Rules[d.By.Rule], a) {
+		if d.Allowed && !Allows(&d.By.Role.Rules[d.By.Rule], a) {
 			t.Fatalf("rule %d of %v does not allow %v", d.By.Rule, d.By.Role, a)
 		}
 	})
