@@ -23,7 +23,11 @@ type directory struct {
 	root  *os.Root
 	name  string      // as people know it
 	dirty atomic.Bool // names were changed since the last sync
+	crash func() bool // for tests: whether the power fails before the next change
 }
+
+// errCrash is what a change meets when a test has cut the power.
+var errCrash = errors.New("power cut")
 
 func openDirectory(name string) (*directory, error) {
 	if err := os.MkdirAll(name, 0o700); err != nil {
@@ -75,6 +79,9 @@ func (d *directory) write(name string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return cannot("write", d.path(name), err)
 	}
+	if d.crash != nil && d.crash() {
+		data = data[:len(data)/2]
+	}
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
@@ -89,6 +96,9 @@ func (d *directory) write(name string, data []byte, mode fs.FileMode) error {
 }
 
 func (d *directory) rename(from, to string) error {
+	if d.crash != nil && d.crash() {
+		return errCrash
+	}
 	d.dirty.Store(true)
 	if err := d.root.Rename(from, to); err != nil {
 		return cannot("write", d.path(to), err)
@@ -97,6 +107,9 @@ func (d *directory) rename(from, to string) error {
 }
 
 func (d *directory) remove(name string) error {
+	if d.crash != nil && d.crash() {
+		return errCrash
+	}
 	if err := d.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return cannot("remove", d.path(name), err)
 	}

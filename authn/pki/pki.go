@@ -37,12 +37,16 @@ type PKI struct {
 // Open reads the directory of that name and makes what is missing. The directory's owner must see to it that no other
 // process opens it. An error is one sentence that names a file and says what to do about it.
 func Open(name string, o Options) (*PKI, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	dir, err := openDirectory(name)
 	if err != nil {
 		return nil, err
+	}
+	return open(dir, o)
+}
+
+func open(dir *directory, o Options) (*PKI, error) {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	p := &PKI{options: o, dir: dir}
 	if err := p.load(); err != nil {
