@@ -3,23 +3,67 @@ package catalog
 import (
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
+type (
+	hpaV1 = autoscalingv1.HorizontalPodAutoscaler
+	hpaV2 = autoscalingv2.HorizontalPodAutoscaler
+)
+
+// Both versions are one storage, in the form of v2; v1 carries what it has no fields for in annotations.
 func autoscalingKinds() []*Kind {
 	return []*Kind{
-		row[autoscalingv2.HorizontalPodAutoscaler, autoscalingv2.HorizontalPodAutoscalerList](autoscalingv2.SchemeGroupVersion, Kind{
+		row[hpaV2, autoscalingv2.HorizontalPodAutoscalerList](autoscalingv2.SchemeGroupVersion, Kind{
 			Resource:     "horizontalpodautoscalers",
 			ShortNames:   []string{"hpa"},
 			Categories:   inAll(),
 			Namespaced:   true,
 			Subresources: onlyStatus(),
+			Strategy: Strategy{
+				Default: on(defaultHPA),
+				PrepareForCreate: on(func(h *hpaV2) {
+					h.Status = autoscalingv2.HorizontalPodAutoscalerStatus{}
+					dropRoundTrip(&h.ObjectMeta)
+				}),
+				PrepareForUpdate:     onChange(func(h, _ *hpaV2) { dropRoundTrip(&h.ObjectMeta) }),
+				Validate:             check(func(h *hpaV2) errorList { return validateHPA(h, nil) }),
+				Revalidate:           checkChange(validateHPA),
+				ValidateStatusUpdate: checkChange(validateHPAStatus),
+				Generation:           true,
+			},
+			Table: hpaTable(func(h *hpaV2) *hpaV2 { return h }),
 		}),
-		row[autoscalingv1.HorizontalPodAutoscaler, autoscalingv1.HorizontalPodAutoscalerList](autoscalingv1.SchemeGroupVersion, Kind{
+		row[hpaV1, autoscalingv1.HorizontalPodAutoscalerList](autoscalingv1.SchemeGroupVersion, Kind{
 			Resource:     "horizontalpodautoscalers",
 			ShortNames:   []string{"hpa"},
 			Categories:   inAll(),
 			Namespaced:   true,
 			Subresources: onlyStatus(),
+			ToStored:     storedHPA,
+			FromStored:   func(obj runtime.Object) (runtime.Object, error) { return hpaToV1(obj.(*hpaV2)) },
+			Strategy: Strategy{
+				Default:              on(func(h *hpaV1) { setDefault(&h.Spec.MinReplicas, 1) }),
+				PrepareForCreate:     on(prepareNewHPAV1),
+				Validate:             check(func(h *hpaV1) errorList { return validateHPA(hpaToV2(h), nil) }),
+				Revalidate:           checkChange(func(h, old *hpaV1) errorList { return validateHPA(hpaToV2(h), hpaToV2(old)) }),
+				ValidateStatusUpdate: checkChange(func(h, old *hpaV1) errorList { return validateHPAStatus(hpaToV2(h), hpaToV2(old)) }),
+				Generation:           true,
+			},
+			Table: hpaTable(hpaToV2),
 		}),
 	}
+}
+
+func prepareNewHPAV1(h *hpaV1) {
+	h.Status = autoscalingv1.HorizontalPodAutoscalerStatus{}
+	delete(h.Annotations, currentMetricsAnnotation)
+	delete(h.Annotations, conditionsAnnotation)
+}
+
+// storedHPA is what is kept of a v1 autoscaler, with the defaults of v2 in what only v2 knows.
+func storedHPA(obj runtime.Object) (runtime.Object, error) {
+	h := hpaToV2(obj.(*hpaV1))
+	defaultHPA(h)
+	return h, nil
 }
