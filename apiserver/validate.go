@@ -34,7 +34,10 @@ func (c *call) validateUpdate(obj, old runtime.Object, m, oldMeta metav1.Object)
 	errs := c.validateMetadata(m)
 	errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(m, oldMeta, field.NewPath("metadata"))...)
 	st := c.kind.Strategy
-	if c.sub.Name == "status" {
+	switch c.sub.Name {
+	case "binding", "finalize", "scale":
+		return c.invalid(m, errs) // the subresource's own function has checked what it changes
+	case "status":
 		if st.ValidateStatusUpdate != nil {
 			errs = append(errs, st.ValidateStatusUpdate(obj, old)...)
 		}

@@ -90,9 +90,10 @@ func (c *call) stream(ctx context.Context, w *cache.Watcher, out *eventStream, o
 			if opts.AllowWatchBookmarks {
 				w.RequestBookmark()
 			}
-		case batch, ok := <-w.Events():
-			if !ok {
-				if err := w.Err(); err != nil && ctx.Err() == nil {
+		case <-w.Ready():
+			batch, err := w.Take()
+			if err != nil {
+				if !errors.Is(err, storage.ErrClosed) {
 					out.error(err)
 				}
 				return nil

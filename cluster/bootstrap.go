@@ -19,7 +19,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
 
+	"k8s.io/apiserver/pkg/authentication/user"
+
 	"coracle/apiserver/registry"
+	"coracle/authn/pki"
 	"coracle/manifests"
 	"coracle/rbac"
 )
@@ -27,7 +30,15 @@ import (
 // bootstrap makes the objects that every cluster has from the start, and mends those that were changed where
 // Kubernetes mends them. It writes through the API, as the server itself, but looks at what is there directly:
 // a later start then writes nothing. All writes are under way together, so they share a few commits.
-func bootstrap(ctx context.Context, client kubernetes.Interface, have *registry.Registry, serviceRange netip.Prefix, address netip.AddrPort) error {
+func (c *Cluster) bootstrap(ctx context.Context, clients clientFactory, have *registry.Registry, serviceRange netip.Prefix, address netip.AddrPort) error {
+	certificate, err := c.keys.ClientCertificate(pki.Identity{User: "system:apiserver", Groups: []string{user.SystemPrivilegedGroup}})
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(clients.as("kube-apiserver", certificate))
+	if err != nil {
+		return err
+	}
 	if err := together(namespaces(have), func(ns *corev1.Namespace) error {
 		_, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
 		return err
@@ -85,8 +96,11 @@ func reconcile(ctx context.Context, client kubernetes.Interface, have *registry.
 		return func() error { return err }
 	}
 	present := have.Lookup(rbacv1.SchemeGroupVersion.WithKind(wanted.GetObjectKind().GroupVersionKind().Kind), m.GetNamespace(), m.GetName())
-	write, needed := rbac.Reconcile(present, wanted)
-	if !needed {
+	write, action, err := rbac.Reconcile(present, wanted)
+	switch {
+	case err != nil:
+		return func() error { return err }
+	case action == rbac.Keep:
 		return nil
 	}
 	api := client.RbacV1()
@@ -206,4 +220,3 @@ func apiService(ctx context.Context, client kubernetes.Interface, have *registry
 	}
 	return writes
 }
-

@@ -83,7 +83,9 @@ func withDefault(s *spec.Schema, t reflect.Type) *spec.Schema {
 	return s
 }
 
-func object() *spec.Schema { return &spec.Schema{SchemaProps: spec.SchemaProps{Type: spec.StringOrArray{"object"}}} }
+func object() *spec.Schema {
+	return &spec.Schema{SchemaProps: spec.SchemaProps{Type: spec.StringOrArray{"object"}}}
+}
 
 func scalar(t reflect.Type) bool {
 	_, ok := reflect.Zero(t).Interface().(typed)

@@ -1,0 +1,97 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+
+	"coracle/apiserver/admission"
+	"coracle/authn/pki"
+	"coracle/controllers/namespace"
+	"coracle/controllers/rootca"
+	"coracle/controllers/scheduler"
+	"coracle/controllers/serviceaccount"
+	"coracle/controllers/token"
+	kubeletsim "coracle/kubelet-sim"
+)
+
+// runner is anything that runs until its context ends.
+type runner interface{ Run(context.Context) error }
+
+// run runs a part until the cluster stops. One that ends before that is a fault, and is told.
+func (c *Cluster) run(ctx context.Context, name string, r runner) {
+	c.parts.Go(func() {
+		if err := r.Run(ctx); err != nil && ctx.Err() == nil {
+			c.config.Log.Error("a part of the cluster has stopped", "part", name, "error", err)
+		}
+	})
+}
+
+// startControllers starts what kube-controller-manager and kube-scheduler are in a larger cluster. Each
+// controller acts as the service account that it has there; what they watch they share, as there.
+func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, ids identities, minter *tokens) error {
+	manager, err := kubernetes.NewForConfig(clients.as("kube-controller-manager", ids.controllerManager))
+	if err != nil {
+		return err
+	}
+	account := func(name string) kubernetes.Interface {
+		return kubernetes.NewForConfigOrDie(clients.asAccount(name, manager))
+	}
+	shared := informers.NewSharedInformerFactory(manager, 0)
+	log := c.config.Log
+
+	c.run(ctx, "serviceaccount", serviceaccount.New(account("service-account-controller"), shared, log))
+	c.run(ctx, "serviceaccount-token", token.New(manager, shared, token.Config{
+		Minter: minter, CA: c.keys.CABundle, MintForEveryAccount: c.config.Era == string(admission.Classic),
+	}, log))
+	c.run(ctx, "root-ca-certificate-publisher", rootca.New(account("root-ca-cert-publisher"), shared, c.keys.CABundle, log))
+	content, err := metadata.NewForConfig(clients.asAccount("namespace-controller", manager))
+	if err != nil {
+		return err
+	}
+	spaces := account("namespace-controller")
+	c.run(ctx, "namespace", namespace.New(spaces, content, spaces.Discovery(), shared, log))
+
+	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))
+	if err != nil {
+		return err
+	}
+	watched := informers.NewSharedInformerFactory(scheduling, 0)
+	c.run(ctx, "scheduler", scheduler.New(scheduling, watched, log))
+
+	for _, f := range []informers.SharedInformerFactory{shared, watched} {
+		f.Start(ctx.Done())
+		c.parts.Go(func() {
+			<-ctx.Done()
+			f.Shutdown()
+		})
+	}
+	return nil
+}
+
+// startNodes starts the simulated nodes: node-1, node-2 and so on.
+func (c *Cluster) startNodes(ctx context.Context, clients clientFactory) error {
+	for i := range c.config.Nodes {
+		name := fmt.Sprintf("node-%d", i+1)
+		certificate, err := c.keys.ClientCertificate(pki.Node(name))
+		if err != nil {
+			return err
+		}
+		client, err := kubernetes.NewForConfig(clients.as("kubelet", certificate))
+		if err != nil {
+			return err
+		}
+		c.run(ctx, name, kubeletsim.New(kubeletsim.Config{
+			NodeName: name,
+			Client:   client,
+			Dir:      c.config.DataDir,
+			PodCIDR:  fmt.Sprintf("10.244.%d.0/24", i),
+			Log:      c.config.Log,
+			Now:      c.config.Now,
+		}))
+	}
+	return nil
+}
