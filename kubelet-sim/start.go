@@ -73,7 +73,7 @@ func (w *worker) keepInit(ctx context.Context, pod *corev1.Pod, spec *corev1.Con
 // replaceIfChanged stops a container whose image is another one by now. It is started anew when it has ended.
 func (w *worker) replaceIfChanged(pod *corev1.Pod, spec *corev1.Container, c *container) {
 	if image, _ := status.Image(spec.Image); image != c.status.Image && !c.process.stopping {
-		w.stop(pod, spec, c, gracePeriod(pod), fmt.Sprintf("Container %s definition changed, will be restarted", spec.Name))
+		w.stop(pod, spec, c, w.n.now().Add(gracePeriod(pod)), fmt.Sprintf("Container %s definition changed, will be restarted", spec.Name))
 	}
 }
 

@@ -28,48 +28,53 @@ func gracePeriod(pod *corev1.Pod) time.Duration {
 }
 
 // stopAll has all processes end within grace, and tells whether any still runs. Sidecars are stopped last, in the
-// reverse of the order in which they started.
+// reverse of the order in which they started, with what the others left of the time.
 func (w *worker) stopAll(pod *corev1.Pod, grace time.Duration) (busy bool) {
-	var sidecar *container
-	var sidecarSpec *corev1.Container
+	if deadline := w.n.now().Add(grace); w.deadline.IsZero() || deadline.Before(w.deadline) {
+		w.deadline = deadline
+	}
+	var last *container // sidecar that runs
+	var lastSpec *corev1.Container
 	for spec, c := range w.all(pod) {
 		switch {
 		case c.process == nil:
 		case c.role == status.Sidecar:
-			sidecar, sidecarSpec = c, spec
+			last, lastSpec = c, spec
 		default:
 			busy = true
-			w.stop(pod, spec, c, grace, "Stopping container "+spec.Name)
+			w.stop(pod, spec, c, w.deadline, "Stopping container "+spec.Name)
 		}
 	}
-	if !busy && sidecar != nil {
+	if !busy && last != nil {
 		busy = true
-		w.stop(pod, sidecarSpec, sidecar, grace, "Stopping container "+sidecarSpec.Name)
+		w.stop(pod, lastSpec, last, w.deadline, "Stopping container "+lastSpec.Name)
 	}
 	w.carryOutStops()
 	return busy
 }
 
-// stop begins to end a process: first its preStop hook, then the request, in the end by force. Asked again, it can
-// only shorten what is left.
-func (w *worker) stop(pod *corev1.Pod, spec *corev1.Container, c *container, grace time.Duration, why string) {
+// stop begins to end a process: first its preStop hook, then the request, at the deadline by force. Asked again, it
+// can only shorten what is left.
+func (w *worker) stop(pod *corev1.Pod, spec *corev1.Container, c *container, deadline time.Time, why string) {
 	p, now := c.process, w.n.now()
-	deadline := now.Add(grace)
 	if !p.stopping {
 		w.n.events.pod(pod, spec.Name, corev1.EventTypeNormal, "Killing", why)
-		p.stopping = true
-		p.askAt = now.Add(preStop(spec))
-		p.killAt = deadline
+		p.stopping, p.askAt = true, now.Add(preStop(spec))
 	}
-	if deadline.Before(p.killAt) {
-		p.killAt = deadline
+	if !p.asked && deadline.Before(p.askAt) {
+		p.askAt = later(deadline, now)
 	}
-	if p.killAt.Before(p.askAt) {
-		p.askAt = p.killAt
+	killAt := later(deadline, p.askAt.Add(leastGrace))
+	if p.killAt.IsZero() || killAt.Before(p.killAt) {
+		p.killAt = killAt
 	}
-	if least := p.askAt.Add(leastGrace); p.killAt.Before(least) {
-		p.killAt = least
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
+	return b
 }
 
 // carryOutStops asks and kills the processes whose time has come.

@@ -36,6 +36,7 @@ type worker struct {
 	news       bool // a process ended since the last report
 	volumes    mounted
 	stage      stage
+	deadline   time.Time // of all processes, once the pod is to end
 	due        time.Time // when to look again, zero for not before being woken
 }
 

@@ -24,10 +24,11 @@ type item struct {
 	changed func()
 
 	synced chan struct{} // closed after the first read, whether there was an object or not
-	once   sync.Once
 
-	mu     sync.Mutex
-	object runtime.Object // guarded by mu, nil for none
+	mu     sync.Mutex     // guards all below
+	object runtime.Object // nil for none
+	read   bool
+	missed bool // somebody asked, and could not wait for the first read
 }
 
 // run watches until ctx ends.
@@ -74,14 +75,26 @@ func (it *item) load() runtime.Object {
 	return it.object
 }
 
-// set keeps an object, nil for none, if it is the one that this item is about.
+// miss notes that somebody went without an answer, who is to be told as of a change.
+func (it *item) miss() {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	it.missed = true
+}
+
+// set keeps an object, nil for none.
 func (it *item) set(object any) {
 	next, _ := object.(runtime.Object)
 	it.mu.Lock()
-	it.object = next
+	first, missed := !it.read, it.missed
+	it.object, it.read, it.missed = next, true, false
 	it.mu.Unlock()
-	it.once.Do(func() { close(it.synced) })
-	it.changed()
+	if first {
+		close(it.synced)
+	}
+	if !first || missed {
+		it.changed()
+	}
 }
 
 func (it *item) mine(object any) bool {

@@ -116,6 +116,7 @@ func (s *Store) get(ctx context.Context, k key) (runtime.Object, error) {
 	select {
 	case <-it.synced:
 	case <-timer.C:
+		it.miss()
 		// Also the answer when the API server refuses: who may read is between it and the node.
 		return nil, fmt.Errorf("failed to sync %s cache: timed out waiting for the condition", k.kind)
 	case <-ctx.Done():
