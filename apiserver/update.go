@@ -244,6 +244,9 @@ func (c *call) carryOver(obj, old runtime.Object, m, oldMeta metav1.Object) {
 	if c.sub.Name == "" && c.kind.Strategy.PrepareForUpdate != nil {
 		c.kind.Strategy.PrepareForUpdate(obj, old)
 	}
+	if c.sub.Prepare != nil {
+		c.sub.Prepare(obj, old)
+	}
 	if c.sub.Name == "status" && c.kind.Strategy.PrepareForStatusUpdate != nil {
 		c.kind.Strategy.PrepareForStatusUpdate(obj, old)
 	}

@@ -58,6 +58,12 @@ type Subresource struct {
 	Kind  schema.GroupVersionKind // what travels over the wire, such as autoscaling/v1 Scale
 	Verbs []string
 	New   func() runtime.Object // of Kind
+
+	// Prepare keeps what an update of the object through this subresource may not change, metadata aside. Of status
+	// the generic server keeps all but the status; of others nothing.
+	Prepare func(obj, old runtime.Object)
+	// Validate checks such an update, in place of the Strategy.
+	Validate func(obj, old runtime.Object) field.ErrorList
 }
 
 // Strategy is a kind's behaviour. Each func may be nil. They are called with the kind's own Go type.
