@@ -192,7 +192,7 @@ func newStored(kinds *catalog.Catalog) func(schema.GroupResource) runtime.Object
 
 // authorizers are asked in Kubernetes' order.
 func authorizers(objects *registry.Registry) authz.Chain {
-	policy := &rbac.Policy{}
+	policy := rbac.NewPolicy()
 	for _, resource := range []string{"clusterroles", "clusterrolebindings", "roles", "rolebindings"} {
 		objects.Subscribe(schema.GroupResource{Group: rbacv1.GroupName, Resource: resource}, func(e *cache.Event) {
 			obj, err := e.Entry.Object()

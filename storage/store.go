@@ -20,6 +20,9 @@ var (
 	ErrClosed = errors.New("store is closed")
 )
 
+// FirstRevision is that of an empty store, at which nothing has happened: 0 means "none" to Kubernetes' clients.
+const FirstRevision = 1
+
 // KV is the state of one key. Nobody may modify Value: it is shared.
 type KV struct {
 	Key      string

@@ -137,8 +137,7 @@ func (s *Store) prepare(path string) error {
 	if present {
 		return nil
 	}
-	// Revisions begin at 1, which is that of the empty store: 0 means "none" to clients.
-	s.revision.Store(1)
+	s.revision.Store(storage.FirstRevision)
 	err = s.db.Update(func(tx *bolt.Tx) error {
 		for _, name := range [][]byte{bucketRev, bucketKey, bucketMeta} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
@@ -146,7 +145,7 @@ func (s *Store) prepare(path string) error {
 			}
 		}
 		meta := tx.Bucket(bucketMeta)
-		if err := meta.Put(metaRevision, revisionKey(1)); err != nil {
+		if err := meta.Put(metaRevision, revisionKey(storage.FirstRevision)); err != nil {
 			return err
 		}
 		return meta.Put(metaFormat, []byte(format))

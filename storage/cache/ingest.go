@@ -45,7 +45,10 @@ func (c *Cache) fill(ctx context.Context) (storage.Watcher, error) {
 
 // past reads the newest events of the log, up to a revision.
 func (c *Cache) past(ctx context.Context, upTo int64, present map[string]*Entry) ([]*Event, int64, error) {
-	after := max(upTo-int64(c.options.Events), 0)
+	if upTo <= storage.FirstRevision {
+		return nil, upTo, nil
+	}
+	after := max(upTo-int64(c.options.Events), storage.FirstRevision)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w, err := c.store.Watch(ctx, "", after)
