@@ -78,6 +78,7 @@ type Result struct {
 	// Notes are for the audit event.
 	Notes []Note
 
+	token   bool // there was one
 	refused []error
 	scrub   *scrubber
 }
@@ -95,7 +96,12 @@ func (r *Result) Error() error {
 	if r.User != nil {
 		return nil
 	}
-	return utilerrors.NewAggregate(r.refused)
+	refused := r.refused
+	if r.token {
+		// Kubernetes asks first whether the token is that of its own loopback client, which it is not.
+		refused = append([]error{whyUnknown}, refused...)
+	}
+	return utilerrors.NewAggregate(refused) // which says once what several say
 }
 
 // Authenticate tells who sent a request. What served as credential must not travel further:
@@ -109,7 +115,7 @@ const (
 	whyNoToken  reason = "the request has no bearer token"
 	whyAudience reason = "such credentials are good for the API server alone, and another audience was asked for"
 	whyBrought  reason = "who presents a credential is not anonymous, even when the credential is bad"
-	// whyUnknown is Kubernetes' sentence for a token that no strategy has an opinion of.
+	// whyUnknown is Kubernetes' sentence for a token that nobody accepts.
 	whyUnknown reason = "invalid bearer token"
 )
 
@@ -124,36 +130,25 @@ func (c *Chain) Review(ctx context.Context, creds *Credentials, audiences []stri
 	r := Result{Asked: make([]Asked, 0, len(steps)+1), scrub: c.scrub}
 
 	token, warning, malformed := bearer(creds.Header)
-	creds.Token = token
+	creds.Token, r.token = token, token != ""
 	if warning != "" {
 		r.Warnings = append(r.Warnings, warning)
 	}
-	refusedToken := false
 	if malformed != nil {
-		refusedToken = true
 		r.add("bearer", Answer{Verdict: Refused, Why: malformed})
 	}
 	for i := range steps {
 		s := &steps[i]
-		if s.kind == ofNobody {
-			if token != "" && !refusedToken {
-				r.add("bearer", Answer{Verdict: Refused, Why: whyUnknown})
-			}
-			if len(r.refused) > 0 {
-				r.add(s.Name(), Answer{Why: whyBrought})
-				return r
-			}
+		if s.kind == ofNobody && (r.token || len(r.refused) > 0) {
+			r.add(s.Name(), Answer{Why: whyBrought})
+			break
 		}
 		answer := c.askOne(ctx, s, creds)
 		r.add(s.Name(), answer)
 		if answer.Verdict == Accepted {
 			r.User, r.Audiences = authenticated(answer.User), answer.Audiences
-			return r
+			break
 		}
-		refusedToken = refusedToken || answer.Verdict == Refused && s.kind == ofToken
-	}
-	if token != "" && !refusedToken {
-		r.add("bearer", Answer{Verdict: Refused, Why: whyUnknown})
 	}
 	return r
 }

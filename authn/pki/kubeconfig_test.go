@@ -49,11 +49,13 @@ func TestKubeconfig_Again(t *testing.T) {
 		want     string // what the file must hold
 		wantErr  string
 	}{
-		"keeps all":                      {sameCert: true},
-		"learns the new port":            {server: "https://127.0.0.1:7000", sameCert: true, want: "https://127.0.0.1:7000"},
-		"renews in time":                 {later: Options{Now: at(epoch.AddDate(0, 0, 350))}},
-		"changes groups":                 {id: Identity{User: "kubernetes-admin", Groups: []string{"system:masters"}}},
-		"keeps what people added":        {edit: func(s string) string { return strings.Replace(s, "user: kubernetes-admin", "namespace: blue\n    user: kubernetes-admin", 1) }, sameCert: true, want: "namespace: blue"},
+		"keeps all":           {sameCert: true},
+		"learns the new port": {server: "https://127.0.0.1:7000", sameCert: true, want: "https://127.0.0.1:7000"},
+		"renews in time":      {later: Options{Now: at(epoch.AddDate(0, 0, 350))}},
+		"changes groups":      {id: Identity{User: "kubernetes-admin", Groups: []string{"system:masters"}}},
+		"keeps what people added": {edit: func(s string) string {
+			return strings.Replace(s, "user: kubernetes-admin", "namespace: blue\n    user: kubernetes-admin", 1)
+		}, sameCert: true, want: "namespace: blue"},
 		"does not overwrite other files": {edit: func(string) string { return "a: [b" }, wantErr: "admin.conf is not a kubeconfig: remove it to have a new one made"},
 	} {
 		t.Run(name, func(t *testing.T) {

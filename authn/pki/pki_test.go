@@ -133,9 +133,9 @@ func TestOpen_IssuesAgain(t *testing.T) {
 	}{
 		"a name that clients will use is missing":     {Options{Now: at(epoch), ServerNames: []string{"new.example"}}, []string{"apiserver.crt"}},
 		"an address that clients will use is missing": {Options{Now: at(epoch), ServerIPs: []net.IP{net.ParseIP("2001:db8::1")}}, []string{"apiserver.crt"}},
-		"the end is near":                             {Options{Now: at(epoch.AddDate(0, 0, 340))}, []string{"apiserver.crt", "apiserver-kubelet-client.crt", "front-proxy-client.crt"}},
-		"the end was yesterday":                       {Options{Now: at(epoch.AddDate(0, 0, 366))}, []string{"apiserver.crt", "apiserver-kubelet-client.crt", "front-proxy-client.crt"}},
-		"nothing, while there is time":                {Options{Now: at(epoch.AddDate(0, 0, 300))}, nil},
+		"the end is near":              {Options{Now: at(epoch.AddDate(0, 0, 340))}, []string{"apiserver.crt", "apiserver-kubelet-client.crt", "front-proxy-client.crt"}},
+		"the end was yesterday":        {Options{Now: at(epoch.AddDate(0, 0, 366))}, []string{"apiserver.crt", "apiserver-kubelet-client.crt", "front-proxy-client.crt"}},
+		"nothing, while there is time": {Options{Now: at(epoch.AddDate(0, 0, 300))}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -344,10 +344,10 @@ func TestOpen_RemovedAuthorityCertificate(t *testing.T) {
 func TestClientCertificate(t *testing.T) {
 	p := mustOpen(t, t.TempDir(), Options{})
 	for name, id := range map[string]Identity{
-		"CN=kubernetes-admin,O=kubeadm:cluster-admins":  Admin(),
-		"CN=kubernetes-super-admin,O=system:masters":    SuperAdmin(),
-		"CN=system:kube-controller-manager":             ControllerManager(),
-		"CN=system:kube-scheduler":                      Scheduler(),
+		"CN=kubernetes-admin,O=kubeadm:cluster-admins": Admin(),
+		"CN=kubernetes-super-admin,O=system:masters":   SuperAdmin(),
+		"CN=system:kube-controller-manager":            ControllerManager(),
+		"CN=system:kube-scheduler":                     Scheduler(),
 		"CN=system:node:coracle-node-1,O=system:nodes": Node("coracle-node-1"),
 	} {
 		c, err := p.ClientCertificate(id)
