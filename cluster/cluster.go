@@ -15,13 +15,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"coracle/apiserver"
 	"coracle/apiserver/admission"
-	"coracle/apiserver/authz"
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/decision"
 	"coracle/apiserver/fieldowner"
@@ -29,7 +27,6 @@ import (
 	"coracle/apiserver/registry"
 	"coracle/apiserver/wire"
 	"coracle/authn/pki"
-	"coracle/rbac"
 	"coracle/storage"
 	"coracle/storage/bolt"
 	"coracle/storage/cache"
@@ -108,6 +105,10 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
+	authorizers, err := authorizers(objects)
+	if err != nil {
+		return nil, err
+	}
 	serviceRange := netip.MustParsePrefix(config.ServiceClusterIPRange)
 	plugins := admission.Chain{
 		admission.NamespaceLifecycle{Namespaces: objects},
@@ -124,7 +125,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		Registry:   objects,
 		Codec:      codec,
 		Authn:      strategies,
-		Authz:      authorizers(objects),
+		Authz:      authorizers,
 		Admission:  plugins,
 		Tokens:     tokens,
 		OpenAPI:    openapi.New(kinds, "v"+apiMinor),
@@ -188,25 +189,6 @@ func newStored(kinds *catalog.Catalog) func(schema.GroupResource) runtime.Object
 		}
 		return nil
 	}
-}
-
-// authorizers are asked in Kubernetes' order.
-func authorizers(objects *registry.Registry) authz.Chain {
-	policy := rbac.NewPolicy()
-	for _, resource := range []string{"clusterroles", "clusterrolebindings", "roles", "rolebindings"} {
-		objects.Subscribe(schema.GroupResource{Group: rbacv1.GroupName, Resource: resource}, func(e *cache.Event) {
-			obj, err := e.Entry.Object()
-			if err != nil {
-				return
-			}
-			if e.Type == cache.Deleted {
-				policy.Remove(obj.(runtime.Object))
-			} else {
-				policy.Apply(obj.(runtime.Object))
-			}
-		})
-	}
-	return authz.Chain{authz.PrivilegedGroup{}, authz.RBAC{Policy: policy}}
 }
 
 // serve answers until the cluster is stopped.
