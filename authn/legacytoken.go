@@ -89,10 +89,11 @@ func (s *ServiceAccount) noteUse(t *signed, secret *corev1.Secret) {
 		return
 	}
 	now := s.Now().UTC()
-	day := now.Unix() / int64(24*time.Hour/time.Second)
-	label := secret.Labels[LabelLastUsed]
-	today := now.Format(time.DateOnly)
-	if label == today || label == now.AddDate(0, 0, 1).Format(time.DateOnly) || t.used.Swap(day) == day {
+	if day := now.Unix() / int64(24*time.Hour/time.Second); t.used.Swap(day) == day {
+		return
+	}
+	label, today := secret.Labels[LabelLastUsed], now.Format(time.DateOnly)
+	if label == today || label == now.AddDate(0, 0, 1).Format(time.DateOnly) {
 		return
 	}
 	s.Used(secret, today)
