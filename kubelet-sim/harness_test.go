@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +30,36 @@ type cluster struct {
 	config Config
 	stop   context.CancelFunc
 	ended  chan error
+
+	mu    sync.Mutex
+	hooks []hook // guarded by mu, the newest first
+}
+
+// hook answers requests in the server's stead, if it says so.
+type hook struct {
+	verb, resource string
+	answer         clienttesting.ReactionFunc
+}
+
+// on adds a hook. (The fake's own way to do so may not be used while a node runs.)
+func (c *cluster) on(verb, resource string, answer clienttesting.ReactionFunc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hooks = slices.Insert(c.hooks, 0, hook{verb, resource, answer})
+}
+
+func (c *cluster) react(action clienttesting.Action) (handled bool, result runtime.Object, err error) {
+	c.mu.Lock()
+	hooks := slices.Clone(c.hooks)
+	c.mu.Unlock()
+	for _, h := range hooks {
+		if action.GetVerb() == h.verb && action.GetResource().Resource == h.resource {
+			if handled, result, err := h.answer(action); handled {
+				return true, result, err
+			}
+		}
+	}
+	return false, nil, nil
 }
 
 // inCluster runs a test with a node that runs, and afterwards sees to it that the node ends when it should.
@@ -37,6 +69,7 @@ func inCluster(t *testing.T, test func(c *cluster), objects ...runtime.Object) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{T: t, client: fake.NewClientset(objects...)}
 		c.config = Config{NodeName: "n1", Client: c.client, Dir: dir}
+		c.client.PrependReactor("*", "*", c.react)
 		c.serveTokens()
 		c.serveDeletions()
 		c.start()
@@ -72,8 +105,8 @@ func (c *cluster) pass(d time.Duration) {
 
 // serveTokens answers TokenRequests: the token says which it is and for whom.
 func (c *cluster) serveTokens() {
-	number := 0
-	c.client.PrependReactor("create", "serviceaccounts", func(action clienttesting.Action) (bool, runtime.Object, error) {
+	var number atomic.Int32
+	c.on("create", "serviceaccounts", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		if action.GetSubresource() != "token" {
 			return false, nil, nil
 		}
@@ -82,8 +115,7 @@ func (c *cluster) serveTokens() {
 		if create.Name == "missing" {
 			return true, nil, apierrors.NewNotFound(corev1.Resource("serviceaccounts"), create.Name)
 		}
-		number++
-		request.Status.Token = fmt.Sprintf("token %d of %s/%s for pod %s", number, action.GetNamespace(), create.Name, request.Spec.BoundObjectRef.UID)
+		request.Status.Token = fmt.Sprintf("token %d of %s/%s for pod %s", number.Add(1), action.GetNamespace(), create.Name, request.Spec.BoundObjectRef.UID)
 		seconds := int64(3600)
 		if request.Spec.ExpirationSeconds != nil {
 			seconds = *request.Spec.ExpirationSeconds
@@ -96,7 +128,7 @@ func (c *cluster) serveTokens() {
 
 // serveDeletions makes the deletion of a pod graceful, as a server does.
 func (c *cluster) serveDeletions() {
-	c.client.PrependReactor("delete", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+	c.on("delete", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		options := action.(clienttesting.DeleteActionImpl).GetDeleteOptions()
 		name := action.(clienttesting.DeleteAction).GetName()
 		object, err := c.client.Tracker().Get(action.GetResource(), action.GetNamespace(), name)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,20 +76,22 @@ func TestNode_WaitsForTheServer(t *testing.T) {
 		if err := c.client.CoreV1().Nodes().Delete(t.Context(), "n1", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		away, tries := true, 0
-		c.client.PrependReactor("create", "nodes", func(clienttesting.Action) (bool, kruntime.Object, error) {
-			tries++
-			return away, nil, errors.New("connection refused")
+		var away atomic.Bool
+		var tries atomic.Int32
+		away.Store(true)
+		c.on("create", "nodes", func(clienttesting.Action) (bool, kruntime.Object, error) {
+			tries.Add(1)
+			return away.Load(), nil, errors.New("connection refused")
 		})
 		c.start()
 		c.pass(time.Minute)
-		away = false
+		away.Store(false)
 		c.pass(7 * time.Second)
 		if c.node().Status.Conditions[3].Status != corev1.ConditionTrue {
 			t.Error("the node is not ready")
 		}
-		if tries > 25 {
-			t.Errorf("%d tries in about a minute", tries)
+		if tries.Load() > 25 {
+			t.Errorf("%d tries in about a minute", tries.Load())
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,7 +107,7 @@ func TestDelete_LastStatus(t *testing.T) {
 				c.config.Runtime = test.runtime
 				c.start()
 				// Keep the object, as a finalizer does.
-				c.client.PrependReactor("delete", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+				c.on("delete", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
 					grace := action.(clienttesting.DeleteActionImpl).GetDeleteOptions().GracePeriodSeconds
 					return grace != nil && *grace == 0, nil, nil
 				})
@@ -180,24 +181,24 @@ func TestDelete_Replaced(t *testing.T) {
 func TestDelete_WhileTheServerIsAway(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.create(newPod("web"))
-		away := true
-		c.client.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return away, nil, errors.New("connection refused")
+		var away atomic.Bool
+		away.Store(true)
+		c.on("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return away.Load(), nil, errors.New("connection refused")
 		})
-		confirmations := 0
-		c.client.PrependReactor("delete", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		var confirmations atomic.Int32
+		c.on("delete", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
 			if grace := action.(clienttesting.DeleteActionImpl).GetDeleteOptions().GracePeriodSeconds; grace == nil || *grace > 0 {
 				return false, nil, nil
 			}
-			confirmations++
-			return confirmations < 3, nil, apierrors.NewInternalError(errors.New("not now"))
+			return confirmations.Add(1) < 3, nil, apierrors.NewInternalError(errors.New("not now"))
 		})
 		c.delete("web", metav1.DeleteOptions{})
 		c.pass(time.Second)
-		if confirmations > 0 {
+		if confirmations.Load() > 0 {
 			t.Error("the deletion was confirmed before the last status was told")
 		}
-		away = false
+		away.Store(false)
 		c.pass(time.Minute)
 		c.wantState("web", "gone")
 		c.cleanedUp("web")
@@ -207,15 +208,15 @@ func TestDelete_WhileTheServerIsAway(t *testing.T) {
 // What a failed request costs is patience, not requests.
 func TestReport_BacksOff(t *testing.T) {
 	inCluster(t, func(c *cluster) {
-		tries := 0
-		c.client.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
-			tries++
+		var tries atomic.Int32
+		c.on("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+			tries.Add(1)
 			return true, nil, errors.New("connection refused")
 		})
 		c.create(newPod("web"))
 		c.pass(time.Minute)
-		if tries > 20 {
-			t.Errorf("%d tries in a minute", tries)
+		if tries.Load() > 20 {
+			t.Errorf("%d tries in a minute", tries.Load())
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,9 +100,10 @@ func TestVolumes_TokenIsRenewed(t *testing.T) {
 func TestVolumes_TokenWhileTheServerIsAway(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.create(newPod("web", mountsToken))
-		away := true
-		c.client.PrependReactor("create", "serviceaccounts", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return away, nil, errors.New("connection refused")
+		var away atomic.Bool
+		away.Store(true)
+		c.on("create", "serviceaccounts", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return away.Load(), nil, errors.New("connection refused")
 		})
 		c.pass(3600 * time.Second)
 		if got := c.read("pods/blue/web/web" + serviceAccountDir + "/token"); got != "token 1 of blue/some-sa for pod uid-of-web" {
@@ -114,7 +116,7 @@ func TestVolumes_TokenWhileTheServerIsAway(t *testing.T) {
 		if lines := c.events(); !strings.HasPrefix(lines[len(lines)-1], `FailedMount: MountVolume.SetUp failed for volume "kube-api-access-x" : token of service account blue/some-sa expired and refresh failed: connection refused`) {
 			t.Errorf("after it expired: %q", lines)
 		}
-		away = false
+		away.Store(false)
 		c.pass(lastMountRetry)
 		if got := c.read("pods/blue/web/web" + serviceAccountDir + "/token"); got != "token 2 of blue/some-sa for pod uid-of-web" {
 			t.Errorf("when the server is back: %q", got)
