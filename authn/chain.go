@@ -182,7 +182,11 @@ func (r *Result) add(name string, a Answer) {
 	if a.Warning != "" {
 		r.Warnings = append(r.Warnings, a.Warning)
 	}
-	r.Notes = append(r.Notes, a.Notes...)
+	if r.Notes == nil {
+		r.Notes = slices.Clip(a.Notes)
+	} else {
+		r.Notes = append(r.Notes, a.Notes...)
+	}
 }
 
 // sentence is what Kubernetes says where why is what we saw.

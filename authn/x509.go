@@ -21,36 +21,19 @@ import (
 // authority issued it, for clients, and that it is in force. Nothing can take it back before it expires, short of
 // replacing the authority: Kubernetes knows no revocation.
 type X509 struct {
-	roots func() *x509.CertPool
-	now   func() time.Time
-	seen  *cache[[sha256.Size]byte, verified]
+	clients *clients
 }
-
-// verified is a certificate that was found good under these roots until then.
-type verified struct {
-	roots       *x509.CertPool
-	begins, end time.Time
-	user        user.Info
-}
-
-const (
-	// maxChain bounds how many certificates of a client are looked at.
-	maxChain = 10
-	// maxSeen bounds how many verified certificates are remembered.
-	maxSeen = 1024
-)
 
 const (
 	whyNoCertificate reason = "the client presented no certificate"
 	whyNoRoots       reason = "no authority for client certificates is configured"
 	whyNoName        reason = "the certificate's subject has no common name, so it names nobody"
-	whyLongChain     reason = "the client presented more than 10 certificates"
 )
 
 // NewX509 returns the strategy. Roots gives the authorities that are trusted now; for other authorities it must return
 // another pool, rather than a changed one, for the pool is how X509 knows that what it remembers still holds. Nil passes on everybody.
 func NewX509(roots func() *x509.CertPool, now func() time.Time) *X509 {
-	return &X509{roots: roots, now: now, seen: newCache[[sha256.Size]byte, verified](maxSeen)}
+	return &X509{newClients(roots, now)}
 }
 
 // Name is `x509`.
@@ -61,67 +44,37 @@ func (x *X509) Authenticate(_ context.Context, c *Credentials) Answer {
 	if len(c.Certificates) == 0 {
 		return Answer{Why: whyNoCertificate}
 	}
-	roots := x.roots()
-	if roots == nil {
-		return Answer{Why: whyNoRoots}
-	}
 	leaf := c.Certificates[0]
-	now := x.now()
-	sum := sha256.Sum256(leaf.Raw)
-	if v, ok := x.seen.get(sum); ok && v.roots == roots && !now.Before(v.begins) && !now.After(v.end) {
-		return Answer{Verdict: Accepted, User: v.user}
-	}
-	chain, err := verifyClient(c.Certificates, roots, now)
+	v, err := x.clients.verify(c.Certificates)
 	if err != nil {
-		return refuse(fmt.Sprintf("verifying certificate %s failed: %v", identify(leaf), err), explainCertificate(leaf, now, err))
+		return refuse(fmt.Sprintf("verifying certificate %s failed: %v", identify(leaf), err), explainCertificate(leaf, x.clients.now(), err))
 	}
-	if leaf.Subject.CommonName == "" {
+	switch {
+	case v == nil:
+		return Answer{Why: whyNoRoots}
+	case v.uidErr != nil:
+		return refuse(v.uidErr.Error(), nil)
+	case v.user == nil:
 		return Answer{Why: whyNoName}
+	}
+	return Answer{Verdict: Accepted, User: v.user}
+}
+
+// certified is who a verified certificate's subject is, or nil if it names nobody.
+func certified(leaf *x509.Certificate, sum [sha256.Size]byte) (user.Info, error) {
+	if leaf.Subject.CommonName == "" {
+		return nil, nil
 	}
 	uid, err := certifiedUID(leaf)
 	if err != nil {
-		return refuse(err.Error(), nil)
+		return nil, err
 	}
-	v := verified{roots: roots, begins: leaf.NotBefore, end: leaf.NotAfter}
-	for _, cert := range chain {
-		if cert.NotAfter.Before(v.end) {
-			v.end = cert.NotAfter
-		}
-		if cert.NotBefore.After(v.begins) {
-			v.begins = cert.NotBefore
-		}
-	}
-	v.user = authenticated(&user.DefaultInfo{
+	return authenticated(&user.DefaultInfo{
 		Name:   leaf.Subject.CommonName,
 		UID:    uid,
 		Groups: leaf.Subject.Organization,
 		Extra:  map[string][]string{user.CredentialIDKey: {"X509SHA256=" + hex.EncodeToString(sum[:])}},
-	})
-	x.seen.set(sum, v)
-	return Answer{Verdict: Accepted, User: v.user}
-}
-
-// verifyClient returns a chain from the first certificate to a root, good now and for clients.
-func verifyClient(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) ([]*x509.Certificate, error) {
-	if len(certs) > maxChain {
-		return nil, whyLongChain
-	}
-	opts := x509.VerifyOptions{
-		Roots:       roots,
-		CurrentTime: now,
-		KeyUsages:   []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	if len(certs) > 1 {
-		opts.Intermediates = x509.NewCertPool()
-		for _, c := range certs[1:] {
-			opts.Intermediates.AddCert(c)
-		}
-	}
-	chains, err := certs[0].Verify(opts)
-	if err != nil {
-		return nil, err
-	}
-	return chains[0], nil
+	}), nil
 }
 
 // certifiedUID is the user's UID that the subject has under Kubernetes' own attribute type, if it has one.
