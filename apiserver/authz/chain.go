@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
@@ -47,6 +48,18 @@ func ReasonOf(o decision.Opinion) string {
 		return r.Reason()
 	}
 	return o.Reason
+}
+
+// Explain is all that the authorizer has to say about an opinion, for people to read; in several lines if it is RBAC's.
+// It is made by what was known when the opinion was given.
+func Explain(o decision.Opinion) string {
+	switch because := o.Because.(type) {
+	case rbac.Decision:
+		return because.Explain().Text()
+	case fmt.Stringer:
+		return because.String()
+	}
+	return ReasonOf(o)
 }
 
 // Ask asks one after the other until one allows or denies.

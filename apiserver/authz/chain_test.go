@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,6 +89,20 @@ func TestRBAC_RecordsItsDecision(t *testing.T) {
 	}
 	if d, ok := last.Because.(rbac.Decision); !ok || d.By.Role.Name != "r" {
 		t.Errorf("because is %#v", last.Because)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	a := &rbac.Attributes{User: &user.DefaultInfo{Name: "ann"}, Verb: "get", ResourceRequest: true, Resource: "pods", Namespace: "blue"}
+	answer := Chain{AlwaysDeny{}, RBAC{rbac.NewPolicy()}, says{name: "silent"}}.Ask(t.Context(), a)
+	var got []string
+	for _, o := range answer.Opinions {
+		first, _, _ := strings.Cut(Explain(o), "\n")
+		got = append(got, first)
+	}
+	want := []string{"Everything is forbidden.", `ann may not get pods in namespace "blue".`, ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
