@@ -1,0 +1,17 @@
+// Package e2e drives the binary as people do: with real kubectl, and with real clients.
+//
+// The scripts in testdata/script are the lessons: each runs against a server of its own. Besides the commands of
+// github.com/rogpeppe/go-internal/testscript they have:
+//
+//	up [FLAG...]              start the server (again) on the script's data directory, and wait until it is ready
+//	down                      stop it by SIGTERM; it must end within seconds and without an error
+//	kill                      stop it by SIGKILL
+//	kubectl ARG...            run kubectl as the administrator
+//	as USER ARG...            run kubectl with the kubeconfig USER.conf in the script's directory
+//	eventually REGEXP CMD...  run a command until its output matches
+//	let NAME CMD...           run a command and keep its output in an environment variable
+//	curl [FLAG...] URL        send a request; prints the status code, and then the body
+//
+// kubectl is built from its Go module, in the nested modules under kubectl/; KUBECTL_MINOR chooses the version
+// (default 1.37). Nothing need be installed but Go.
+package e2e

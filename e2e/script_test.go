@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"curl": curl})
+}
+
+// TestScripts runs the lessons, some at a time.
+func TestScripts(t *testing.T) {
+	b := tools(t)
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			s := &server{coracle: b.coracle, dir: filepath.Join(env.WorkDir, "data")}
+			env.Defer(s.kill)
+			env.Values[serverKey{}] = s
+			env.Setenv("PATH", b.kubectl+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("DATA", s.dir)
+			env.Setenv("CORACLE", b.coracle)
+			env.Setenv("KUBECONFIG", s.kubeconfig())
+			env.Setenv("HOME", env.WorkDir) // kubectl's caches
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"up":         cmdUp,
+			"down":       cmdDown,
+			"kill":       func(ts *testscript.TestScript, _ bool, _ []string) { serverOf(ts).kill() },
+			"kubectl":    func(ts *testscript.TestScript, neg bool, args []string) { run(ts, neg, "kubectl", args) },
+			"as":         cmdAs,
+			"eventually": cmdEventually,
+			"let":        cmdLet,
+		},
+	})
+}
+
+type serverKey struct{}
+
+func serverOf(ts *testscript.TestScript) *server { return ts.Value(serverKey{}).(*server) }
+
+func run(ts *testscript.TestScript, neg bool, name string, args []string) {
+	err := ts.Exec(name, args...)
+	switch {
+	case err == nil && neg:
+		ts.Fatalf("%s succeeded, and should not", name)
+	case err != nil && !neg:
+		ts.Fatalf("%s: %v", name, err)
+	}
+}
+
+func cmdUp(ts *testscript.TestScript, neg bool, args []string) {
+	s := serverOf(ts)
+	err := s.up(args...)
+	if (err != nil) != neg {
+		ts.Fatalf("up: %v", err)
+	}
+	ts.Setenv("API", s.url)
+	ts.Setenv("PORT", s.url[strings.LastIndexByte(s.url, ':')+1:])
+}
+
+func cmdDown(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(serverOf(ts).down())
+}
+
+// cmdAs runs kubectl with somebody else's kubeconfig.
+func cmdAs(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: as USER ARG...")
+	}
+	run(ts, neg, "kubectl", append([]string{"--kubeconfig", ts.MkAbs(args[0] + ".conf")}, args[1:]...))
+}
+
+// cmdEventually runs a command until its output matches. What a cluster does by itself takes milliseconds, but
+// nobody promises when.
+func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually REGEXP COMMAND ARG...")
+	}
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); ; <-tick.C {
+		err := ts.Exec(args[1], args[2:]...)
+		// Standard output and error are looked at together: some waits are for a refusal.
+		got := ts.ReadFile("stdout") + ts.ReadFile("stderr")
+		if want.MatchString(got) {
+			return
+		}
+		if time.Since(begun) > patience {
+			ts.Fatalf("no match for %q after %s (last error: %v):\n%s", args[0], patience, err, got)
+		}
+	}
+}
+
+func cmdLet(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: let NAME COMMAND ARG...")
+	}
+	ts.Check(ts.Exec(args[1], args[2:]...))
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+// curl is the part of curl that the scripts need, so that none need be installed. It prints the status code on a line
+// of its own, and then the body. Unlike curl it fails only when there is no answer.
+func curl() {
+	if err := request(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "curl:", err)
+		os.Exit(1)
+	}
+}
+
+type headers struct{ http.Header }
+
+func (h headers) String() string { return "" }
+func (h headers) Set(s string) error {
+	name, value, ok := strings.Cut(s, ":")
+	if !ok {
+		return errors.New("a header is NAME: VALUE")
+	}
+	h.Add(name, strings.TrimSpace(value))
+	return nil
+}
+
+func request(args []string, out io.Writer) error {
+	f := flag.NewFlagSet("curl", flag.ContinueOnError)
+	cacert := f.String("cacert", "", "file of trusted authorities")
+	insecure := f.Bool("k", false, "trust any server")
+	method := f.String("X", "GET", "method")
+	body := f.String("d", "", "body")
+	h := headers{http.Header{}}
+	f.Var(h, "H", "header")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	config := &tls.Config{InsecureSkipVerify: *insecure}
+	if *cacert != "" {
+		data, err := os.ReadFile(*cacert)
+		if err != nil {
+			return err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(data) {
+			return fmt.Errorf("%s holds no certificate", *cacert)
+		}
+	}
+	r, err := http.NewRequest(*method, f.Arg(0), bytes.NewBufferString(*body))
+	if err != nil {
+		return err
+	}
+	r.Header = h.Header
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}, Timeout: patience}
+	answer, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	fmt.Fprintln(out, answer.StatusCode)
+	_, err = io.Copy(out, answer.Body)
+	return err
+}

@@ -1,0 +1,140 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// server is one `coracle up` on a data directory; it can be stopped and started again.
+type server struct {
+	coracle string
+	dir     string
+	url     string
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	output *bytes.Buffer
+	exited chan struct{}
+}
+
+// patience is how long anything that happens in milliseconds may take on a machine that is busy.
+const patience = 30 * time.Second
+
+func newServer(t testing.TB) *server {
+	s := &server{coracle: tools(t).coracle, dir: filepath.Join(t.TempDir(), "data")}
+	t.Cleanup(func() { s.kill() })
+	return s
+}
+
+func (s *server) kubeconfig() string { return filepath.Join(s.dir, "kubeconfigs", "admin.conf") }
+
+// up starts the server and returns when it is ready.
+func (s *server) up(flags ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd != nil {
+		return errors.New("the server is up already")
+	}
+	port := "0"
+	if s.url != "" {
+		port = s.url[len("https://127.0.0.1:"):] // where clients expect it
+	}
+	args := append([]string{"up", "--data-dir", s.dir, "--secure-port", port}, flags...)
+	s.cmd, s.output, s.exited = exec.Command(s.coracle, args...), &bytes.Buffer{}, make(chan struct{})
+	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	go func(cmd *exec.Cmd, exited chan struct{}) {
+		cmd.Wait()
+		close(exited)
+	}(s.cmd, s.exited)
+	return s.ready()
+}
+
+// ready waits for the kubeconfig, and then for /readyz: in that order, as scripts do.
+func (s *server) ready() error {
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // only whether it answers matters here
+		DisableKeepAlives: true,
+	}, Timeout: time.Second}
+	for begun := time.Now(); time.Since(begun) < patience; {
+		select {
+		case <-s.exited:
+			s.cmd = nil
+			return fmt.Errorf("the server ended: %s", s.output)
+		case <-time.After(10 * time.Millisecond):
+		}
+		config, err := clientcmd.LoadFromFile(s.kubeconfig())
+		if err != nil || len(config.Clusters) == 0 {
+			continue
+		}
+		for _, c := range config.Clusters {
+			s.url = c.Server
+		}
+		answer, err := client.Get(s.url + "/readyz")
+		if err != nil {
+			continue
+		}
+		answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+	return fmt.Errorf("the server is not ready after %s: %s", patience, s.output)
+}
+
+// down asks the server to stop and waits until it has.
+func (s *server) down() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return errors.New("the server is not up")
+	}
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.exited:
+	case <-time.After(patience):
+		return fmt.Errorf("the server does not stop: %s", s.output)
+	}
+	code := s.cmd.ProcessState.ExitCode()
+	s.cmd = nil
+	if code != 0 {
+		return fmt.Errorf("the server ended with exit code %d: %s", code, s.output)
+	}
+	return nil
+}
+
+// kill ends the server without warning.
+func (s *server) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd != nil {
+		s.cmd.Process.Kill()
+		<-s.exited
+		s.cmd = nil
+	}
+}
+
+// client is the administrator's configuration for client-go.
+func (s *server) client(t testing.TB) *rest.Config {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", s.kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.QPS = -1
+	return config
+}
