@@ -24,9 +24,15 @@ type File[T any] struct {
 	value atomic.Pointer[T]
 
 	mu   sync.Mutex // guards what follows
-	data []byte     // as last looked at, good or bad
-	mod  time.Time
-	size int64
+	seen look
+	data []byte // as last read, good or bad
+}
+
+// look is what a look at a file's directory entry shows.
+type look struct {
+	there bool
+	mod   time.Time
+	size  int64
 }
 
 // OpenFile reads and parses a file. The parser's errors are to read on after "PATH: ".
@@ -50,21 +56,21 @@ func (f *File[T]) Reload() (changed bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(f.path)
-	if err != nil {
-		if f.value.Load() != nil && f.data == nil {
-			return false, nil // reported before
-		}
-		f.data, f.mod = nil, time.Time{}
-		return false, unreadable(f.path, err)
+	now := look{there: err == nil}
+	if err == nil {
+		now.mod, now.size = info.ModTime(), info.Size()
 	}
-	if f.data != nil && info.ModTime().Equal(f.mod) && info.Size() == f.size {
+	if f.value.Load() != nil && now == f.seen {
 		return false, nil
+	}
+	f.seen = now
+	if err != nil {
+		return false, unreadable(f.path, err)
 	}
 	data, err := readFile(f.path)
 	if err != nil {
 		return false, err
 	}
-	f.mod, f.size = info.ModTime(), info.Size()
 	if f.data != nil && bytes.Equal(f.data, data) {
 		return false, nil
 	}
@@ -89,9 +95,6 @@ func readFile(path string) ([]byte, error) {
 	}
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s is larger than 4 MiB", path)
-	}
-	if data == nil {
-		data = []byte{}
 	}
 	return data, nil
 }

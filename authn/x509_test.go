@@ -144,9 +144,8 @@ func TestX509(t *testing.T) {
 		"the authority's itself": {[]*x509.Certificate{trusted.cert}, outcome{Verdict: "accepted", Name: "kubernetes", Groups: []string{"system:authenticated"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := NewX509(trusted.pool, fixed(noon))
 			pool := trusted.pool()
-			x.roots = func() *x509.CertPool { return pool }
+			x := NewX509(func() *x509.CertPool { return pool }, fixed(noon))
 			for range 2 { // the second time from memory
 				a := x.Authenticate(t.Context(), &Credentials{Certificates: test.certs})
 				got := outcome{Verdict: a.Verdict.String()}
@@ -228,7 +227,7 @@ func BenchmarkX509(b *testing.B) {
 	b.Run("first seen", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			x.seen.clear()
+			x.clients.seen.clear()
 			ask(b)
 		}
 	})
