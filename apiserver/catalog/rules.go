@@ -58,6 +58,14 @@ func unchanged[T any](path *field.Path, now, old T) errorList {
 	return errorList{field.Invalid(path, internalForm(now), apivalidation.FieldImmutableErrorMsg)}
 }
 
+// declaredUnchanged is unchanged where the type itself declares that the field is fixed.
+func declaredUnchanged[T any](path *field.Path, now, old T) errorList {
+	if equality.Semantic.DeepEqual(now, old) {
+		return nil
+	}
+	return declared(field.Invalid(path, nil, apivalidation.FieldImmutableErrorMsg))
+}
+
 // nonNegative reports a number below zero.
 func nonNegative[N int | int32 | int64](path *field.Path, n N) errorList {
 	return apivalidation.ValidateNonnegativeField(int64(n), path)
