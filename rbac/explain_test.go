@@ -144,15 +144,41 @@ func TestExplain_IsBounded(t *testing.T) {
 	}
 }
 
-func TestExplain_AsJSON(t *testing.T) {
-	e := policy(t, "role r: get pods\nbinding b: ClusterRole/r -> User/ann").Explain(ask("ann list pods -n blue"))
-	text, err := json.Marshal(e)
-	if err != nil {
-		t.Fatal(err)
+// A path is whatever anybody on the network writes, percent signs and all, and its explanation is read in a terminal.
+func TestExplain_HostileNames(t *testing.T) {
+	a := ask("ann get /")
+	a.Path = "/\x1b[2Jx\nann may get /"
+	text := policy(t, "").Explain(a).Text()
+	first, _, _ := strings.Cut(text, "\n")
+	if want := `ann may not get /\x1b[2Jx\nann may get /.`; first != want {
+		t.Errorf("got  %s\nwant %s", first, want)
 	}
-	for _, part := range []string{`"allowed":false`, `"link":"Verb"`, `"kind":"ClusterRole"`, `"commands":["kubectl create role ann-list-pods `} {
-		if !strings.Contains(string(text), part) {
-			t.Errorf("%s is missing in %s", part, text)
+	if strings.ContainsRune(text, 0x1b) {
+		t.Errorf("an escape sequence in %q", text)
+	}
+}
+
+func TestExplain_TravelsAsJSON(t *testing.T) {
+	for _, world := range []string{"role r: get pods\nbinding b: ClusterRole/r -> User/ann", "role blue/r: list pods\nbinding blue/b: Role/r -> User/ann"} {
+		e := policy(t, world).Explain(ask("ann list pods -n blue"))
+		text, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read Explanation
+		if err := json.Unmarshal(text, &read); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(e, &read); diff != "" {
+			t.Errorf("(-sent +read):\n%s", diff)
+		}
+		if diff := cmp.Diff(e.Text(), read.Text()); diff != "" {
+			t.Errorf("(-sent +read):\n%s", diff)
+		}
+	}
+	for _, text := range []string{`{}`, `[1]`, `[{"apiVersion":"v1","kind":"Pod"}]`, `[{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","rules":1}]`} {
+		if err := json.Unmarshal([]byte(text), &Manifests{}); err == nil {
+			t.Errorf("%s was read", text)
 		}
 	}
 }

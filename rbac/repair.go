@@ -6,7 +6,6 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // Repair is a change that mends one broken link, so that the request is allowed. It may allow more than
@@ -15,7 +14,7 @@ type Repair struct {
 	Says string `json:"says"` // what to do
 	// Objects are to be applied: new ones, or those that are there as they should be. A change to a ClusterRole
 	// that others gather from takes effect when the clusterrole-aggregation controller has passed it on.
-	Objects []runtime.Object `json:"objects"`
+	Objects Manifests `json:"objects"`
 }
 
 // mendRole creates the role that a binding refers to.
@@ -24,7 +23,7 @@ func (s *Snapshot) mendRole(a *Attributes, c candidate, m *NearMiss) {
 	if ref.Kind == "ClusterRole" || ref.Kind == "Role" && ref.Namespace != "" {
 		role := &Role{Namespace: ref.Namespace, Name: ref.Name, Rules: []rbacv1.PolicyRule{exactly(a)}}
 		m.Says = fmt.Sprintf("%s refers to %s, which does not exist", c.binding.ref(), ref)
-		m.Repair = Repair{fmt.Sprintf("create %s with a rule that allows to %s", ref, a), []runtime.Object{role.Object()}}
+		m.Repair = Repair{fmt.Sprintf("create %s with a rule that allows to %s", ref, a), Manifests{role.Object()}}
 		return
 	}
 	// A roleRef that can never be right, and that cannot be changed either.
@@ -67,7 +66,7 @@ func (s *Snapshot) mendRule(a *Attributes, c candidate, m *NearMiss) {
 	}
 	changed := *mended
 	changed.Rules = rules
-	m.Repair.Objects = []runtime.Object{changed.Object()}
+	m.Repair.Objects = Manifests{changed.Object()}
 }
 
 // mendNamespace gives the role that somebody has elsewhere also where it is wanted.
@@ -80,7 +79,7 @@ func (s *Snapshot) mendNamespace(a *Attributes, c candidate, m *NearMiss) {
 	if !a.ResourceRequest {
 		m.Says = fmt.Sprintf("%s counts in its namespace, and paths are in none", c.binding.ref())
 	}
-	var objs []runtime.Object
+	var objs Manifests
 	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: c.role.Kind(), Name: c.role.Name}
 	if c.role.Namespace != "" { // a Role stays in its namespace: take along the rule that counts
 		copied := &Role{Namespace: a.Namespace, Rules: []rbacv1.PolicyRule{c.role.Rules[c.rule]}}
@@ -104,7 +103,7 @@ func (s *Snapshot) mendSubject(c candidate, m *NearMiss) {
 	changed := *c.binding
 	changed.Subjects = append(slices.Clone(c.binding.Subjects), c.instead)
 	m.Repair.Says = fmt.Sprintf("add %s to %s", c.binding.describeSubject(c.instead), c.binding.ref())
-	m.Repair.Objects = []runtime.Object{changed.Object()}
+	m.Repair.Objects = Manifests{changed.Object()}
 }
 
 // origin finds where an aggregated role has a rule from, however many times it was gathered on the way.

@@ -6,10 +6,8 @@ import (
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
 	covers "k8s.io/component-helpers/auth/rbac/validation"
-	"sigs.k8s.io/yaml"
 )
 
 // SmallestGrant is the least that would allow a request: a binding for this one user to a role with exactly this
@@ -20,20 +18,7 @@ type SmallestGrant struct {
 	// say it, for instance a verb with a comma.
 	Commands []string `json:"commands,omitempty"`
 	// Objects are the same for kubectl apply.
-	Objects []runtime.Object `json:"objects"`
-}
-
-// YAML is the objects, ready for kubectl apply -f.
-func (g *SmallestGrant) YAML() (string, error) {
-	var docs []string
-	for _, obj := range g.Objects {
-		doc, err := yaml.Marshal(obj)
-		if err != nil {
-			return "", fmt.Errorf("write %s as YAML: %w", obj.GetObjectKind().GroupVersionKind().Kind, err)
-		}
-		docs = append(docs, string(doc))
-	}
-	return strings.Join(docs, "---\n"), nil
+	Objects Manifests `json:"objects"`
 }
 
 // SmallestGrant returns the least change that allows the request. It is not ok for a request that is allowed
@@ -58,7 +43,7 @@ func (s *Snapshot) SmallestGrant(a *Attributes) (*SmallestGrant, bool) {
 
 // exactGrant makes the binding, and the role unless there is one already that grants this and nothing else.
 // It is not ok for a request that is not grantable.
-func (s *Snapshot) exactGrant(a *Attributes) (objs []runtime.Object, commands []string, ok bool) {
+func (s *Snapshot) exactGrant(a *Attributes) (objs Manifests, commands []string, ok bool) {
 	if !grantable(a) {
 		return nil, nil, false
 	}

@@ -68,7 +68,7 @@ func TestSmallestGrant_Commands(t *testing.T) {
 
 func TestSmallestGrant_YAML(t *testing.T) {
 	g, _ := policy(t, "").SmallestGrant(ask("ann list pods -n blue"))
-	got, err := g.YAML()
+	got, err := g.Objects.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}

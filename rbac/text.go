@@ -2,43 +2,62 @@ package rbac
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// Text is the explanation for people, in lines.
+// Text is the explanation for people, in lines. Names in it come from outside: what is not printable is escaped, so that
+// it can neither pretend to be another line nor command a terminal.
 func (e *Explanation) Text() string {
 	var b strings.Builder
+	line := func(format string, args ...any) {
+		b.WriteString(printable(fmt.Sprintf(format, args...)) + "\n")
+	}
 	if e.Allowed {
-		fmt.Fprintf(&b, "%s may %s.\n", e.User, e.Request)
+		line("%s may %s.", e.User, e.Request)
 		for _, w := range e.Grants {
-			fmt.Fprintf(&b, "  by %s\n", w)
+			line("  by %s", w)
 		}
 		return b.String()
 	}
-	fmt.Fprintf(&b, "%s may not %s.\n", e.User, e.Request)
+	line("%s may not %s.", e.User, e.Request)
 	switch {
 	case len(e.NearMisses) > 0:
-		b.WriteString("What comes nearest:\n")
+		line("What comes nearest:")
 		for _, m := range e.NearMisses {
-			fmt.Fprintf(&b, "  - %s.\n    To mend it, %s.\n", m.Says, m.Repair.Says)
+			line("  - %s.", m.Says)
+			line("    To mend it, %s.", m.Repair.Says)
 		}
 		if e.More > 0 {
-			fmt.Fprintf(&b, "  and %d more\n", e.More)
+			line("  and %d more", e.More)
 		}
 	case len(e.Holds) == 0:
-		b.WriteString("No binding that counts here names this user or one of its groups.\n")
+		line("No binding that counts here names this user or one of its groups.")
 	default:
-		b.WriteString("None of the roles held here comes near:\n")
+		line("None of the roles held here comes near:")
 		for _, w := range e.Holds {
-			fmt.Fprintf(&b, "  %s\n", w)
+			line("  %s", w)
 		}
 	}
 	if e.Smallest != nil {
-		fmt.Fprintf(&b, "The smallest grant: %s.\n", e.Smallest.Says)
+		line("The smallest grant: %s.", e.Smallest.Says)
 		for _, command := range e.Smallest.Commands {
-			fmt.Fprintf(&b, "  %s\n", command)
+			line("  %s", command)
+		}
+	}
+	return b.String()
+}
+
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 		}
 	}
 	return b.String()

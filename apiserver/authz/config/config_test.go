@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -191,6 +193,25 @@ func TestMatchConditions(t *testing.T) {
 	}
 }
 
+// buffer is a log that is written by one goroutine and read by another.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) take() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.b.Reset()
+	return b.b.String()
+}
+
 func TestRun_FollowsTheFile(t *testing.T) {
 	path := write(t, "authz.yaml", header+"- {type: RBAC, name: rbac}\n")
 	synctest.Test(t, func(t *testing.T) {
@@ -199,9 +220,10 @@ func TestRun_FollowsTheFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		var logged strings.Builder
+		var logged buffer
 		ended := make(chan error)
 		go func() { ended <- l.Run(ctx, slog.New(slog.NewTextHandler(&logged, nil))) }()
+		synctest.Wait() // until the file as it is now was looked at
 
 		age := time.Now()
 		change := func(text string) {
@@ -228,10 +250,10 @@ func TestRun_FollowsTheFile(t *testing.T) {
 			{"a type of the start must stay", header + "- {type: AlwaysAllow, name: alwaysallow}\n", []string{"rbac"}, "missing required types: [RBAC]"},
 			{"no type may be added", header + "- {type: RBAC, name: rbac}\n- {type: AlwaysAllow, name: alwaysallow}\n", []string{"rbac"}, "authorizer type AlwaysAllow is not allowed if it was not enabled at initial server startup"},
 		} {
-			logged.Reset()
 			change(c.text)
-			if got := names(l)[1:]; !cmp.Equal(got, c.want) || strings.Count(logged.String(), c.logged) != 1 {
-				t.Errorf("%s: %v, logged %q", c.name, got, logged.String())
+			lines := logged.take()
+			if got := names(l)[1:]; !cmp.Equal(got, c.want) || strings.Count(lines, c.logged) != 1 {
+				t.Errorf("%s: %v, logged %q", c.name, got, lines)
 			}
 		}
 		cancel()
