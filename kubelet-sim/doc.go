@@ -5,6 +5,9 @@
 //
 // (The folder is kubelet-sim; import it by its package name.)
 //
+// It refuses to know the rooms beside it: it reaches the API server through client-go alone, and never touches
+// a file outside its data directory, whatever a pod asks for.
+//
 // # Nouns
 //
 //   - Kubelet: the node. New makes it, Run runs it until its context ends.
@@ -26,4 +29,23 @@
 //	<dir>/nodes/<node>/pods/<uid>/containers/<name>/rootfs/       the container's root directory
 //	<dir>/nodes/<node>/pods/<uid>/containers/<name>/logs/0.log    its output, in the CRI log format
 //	<dir>/pods/<namespace>/<name>/<container>                     a symbolic link to that rootfs
+//
+// All directories above a pod's own are 0700. A finished pod keeps its logs only; a deleted one keeps nothing.
+//
+// # Simplifications
+//
+// Each sub-package lists its own. Of the node (upstream: pkg/kubelet):
+//
+//   - Probes are not run: a container is started and ready while its process runs (prober).
+//   - Any image can be pulled, at once; what an image contains and would run is unknown (images).
+//   - preStop hooks other than sleeping, and all postStart hooks, are done at once (lifecycle).
+//   - A restart of the node finds its processes where they would be by now. What an exit code was in between is
+//     not known: they go on, or run out their sleep.
+//   - Pods are not turned away: capacity, maxPods, node affinity and taints are not looked at (lifecycle, allocation),
+//     nothing is evicted (eviction), and resources are neither measured nor resized.
+//   - Capacity is made up and the same for every node. The node is never under pressure.
+//   - Services are read when a container starts, rather than watched.
+//   - A changed Secret, ConfigMap or label reaches volumes at once, not within the minute that upstream takes.
+//   - Static pods, mirror pods, image volumes, persistent volumes, CSI, devices and resource claims are not there.
+//   - Once its Node is deleted the kubelet registers again only when it is restarted, which upstream is no different in.
 package kubeletsim

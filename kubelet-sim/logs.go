@@ -88,14 +88,18 @@ func (l *containerLog) write(stream, tag string, line []byte) error {
 	return err
 }
 
-// logStream cuts what it is given into lines.
+// logStream cuts what it is given into lines. Several goroutines may write to it.
 type logStream struct {
 	log  *containerLog
 	name string
-	rest []byte // a line that has not ended yet
+
+	mu   sync.Mutex
+	rest []byte // a line that has not ended yet; guarded by mu
 }
 
 func (s *logStream) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	total := len(p)
 	for len(p) > 0 {
 		line, after, ended := bytes.Cut(p, []byte("\n"))
@@ -119,6 +123,8 @@ func (s *logStream) Write(p []byte) (int, error) {
 
 // flush writes a last line that did not end.
 func (s *logStream) flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.rest) > 0 {
 		_ = s.log.write(s.name, "P", s.rest) // the process is gone: nobody is left to tell
 		s.rest = nil

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"coracle/kubelet-sim/objects"
+	"coracle/kubelet-sim/status"
 )
 
 // watchPods follows the pods that are bound to this node, and no others, until ctx ends.
@@ -47,7 +48,7 @@ func (n *node) replacePods(ctx context.Context, pods []*corev1.Pod) {
 	// Pods that have an address keep it, before new ones are given theirs.
 	for _, pod := range pods {
 		uids = append(uids, pod.UID)
-		if !pod.Spec.HostNetwork {
+		if !pod.Spec.HostNetwork && !status.Terminal(pod.Status.Phase) {
 			n.addresses.reserve(pod.UID, pod.Status.PodIP)
 		}
 	}

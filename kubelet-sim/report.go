@@ -76,10 +76,13 @@ func (w *worker) observed(pod *corev1.Pod) status.Observed {
 func (n *node) sendStatus(ctx context.Context, pod *corev1.Pod, next corev1.PodStatus) error {
 	api := n.client.CoreV1().Pods(pod.Namespace)
 	current, err := api.Get(ctx, pod.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
+	switch {
+	case apierrors.IsNotFound(err):
 		return nil
-	}
-	if err != nil {
+	case apierrors.IsForbidden(err):
+		// The Node authorizer may not know yet that the pod is here. What the watch told will do for a new pod.
+		current = pod
+	case err != nil:
 		return err
 	}
 	if current.UID != pod.UID {

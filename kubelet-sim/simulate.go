@@ -19,22 +19,18 @@ func (s Simulated) Start(ctx context.Context, p Process) (<-chan Exit, error) {
 	exit := make(chan Exit, 1)
 	script, ok := parse(p.Args)
 	if !ok {
-		script = script[:0]
+		go func() { exit <- serve(ctx, p.Stop) }()
+		return exit, nil
 	}
 	past := time.Duration(0) // how far a resumed process had got
-	if now := s.Now; p.Resumed {
-		if now == nil {
-			now = time.Now
+	if p.Resumed {
+		now := time.Now
+		if s.Now != nil {
+			now = s.Now
 		}
 		past = now().Sub(p.StartedAt)
 	}
-	go func() {
-		if !ok {
-			exit <- serve(ctx, p.Stop)
-			return
-		}
-		exit <- run(ctx, script, p.Stdout, past, p.Stop)
-	}()
+	go func() { exit <- run(ctx, script, p.Stdout, past, p.Stop) }()
 	return exit, nil
 }
 

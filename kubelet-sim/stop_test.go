@@ -238,3 +238,18 @@ func TestPod_PhaseSetByOthers(t *testing.T) {
 		}
 	})
 }
+
+// The server may learn a moment after the node does that a pod is the node's.
+func TestReport_WhenThePodMayNotBeReadYet(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		var asked atomic.Int32
+		c.on("get", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+			if asked.Add(1) > 1 {
+				return false, nil, nil
+			}
+			return true, nil, apierrors.NewForbidden(corev1.Resource("pods"), "web", errors.New("node: no relationship found between node 'n1' and this object"))
+		})
+		c.create(newPod("web"))
+		c.wantState("web", "Running web=running")
+	})
+}
