@@ -5,7 +5,7 @@
 //
 //	up [FLAG...]              start the server (again) on the script's data directory, and wait until it is ready
 //	down                      stop it by SIGTERM; it must end within seconds and without an error
-//	kill                      stop it by SIGKILL
+//	crash                     stop it by SIGKILL
 //	kubectl ARG...            run kubectl as the administrator
 //	as USER ARG...            run kubectl with the kubeconfig USER.conf in the script's directory
 //	eventually REGEXP CMD...  run a command until its output matches

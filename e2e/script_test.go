@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up":         cmdUp,
 			"down":       cmdDown,
-			"kill":       func(ts *testscript.TestScript, _ bool, _ []string) { serverOf(ts).kill() },
+			"crash":      func(ts *testscript.TestScript, _ bool, _ []string) { serverOf(ts).kill() },
 			"kubectl":    func(ts *testscript.TestScript, neg bool, args []string) { run(ts, neg, "kubectl", args) },
 			"as":         cmdAs,
 			"eventually": cmdEventually,

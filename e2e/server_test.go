@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -66,10 +65,6 @@ func (s *server) up(flags ...string) error {
 
 // ready waits for the kubeconfig, and then for /readyz: in that order, as scripts do.
 func (s *server) ready() error {
-	client := &http.Client{Transport: &http.Transport{
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // only whether it answers matters here
-		DisableKeepAlives: true,
-	}, Timeout: time.Second}
 	for begun := time.Now(); time.Since(begun) < patience; {
 		select {
 		case <-s.exited:
@@ -84,6 +79,15 @@ func (s *server) ready() error {
 		for _, c := range config.Clusters {
 			s.url = c.Server
 		}
+		admin, err := clientcmd.NewDefaultClientConfig(*config, nil).ClientConfig()
+		if err != nil {
+			return err
+		}
+		client, err := rest.HTTPClientFor(admin)
+		if err != nil {
+			return err
+		}
+		client.Timeout = time.Second
 		answer, err := client.Get(s.url + "/readyz")
 		if err != nil {
 			continue
