@@ -16,7 +16,7 @@ import (
 )
 
 // authorizers are asked in Kubernetes' order: whoever is above all rules, nodes, and then everybody by RBAC.
-func authorizers(objects *registry.Registry) (authz.Chain, error) {
+func authorizers(objects *registry.Registry) (authz.Chain, *rbac.Policy, error) {
 	policy := rbac.NewPolicy()
 	follow(objects, policy.Apply, policy.Remove,
 		schema.GroupResource{Group: "rbac.authorization.k8s.io", Resource: "clusterroles"},
@@ -36,13 +36,13 @@ func authorizers(objects *registry.Registry) (authz.Chain, error) {
 	)
 	rules, err := nodeRules()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return authz.Chain{
 		authz.PrivilegedGroup{},
 		node.Authorizer{Graph: graph, Rules: rules},
 		authz.RBAC{Policy: policy},
-	}, nil
+	}, policy, nil
 }
 
 // nodeRules are those of the default role system:node.

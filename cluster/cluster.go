@@ -105,7 +105,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	authorizers, err := authorizers(objects)
+	authorizers, policy, err := authorizers(objects)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,10 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	plugins := admission.Chain{
 		admission.NamespaceLifecycle{Namespaces: objects},
 		&admission.ServiceAccount{Accounts: objects, Era: admission.Era(config.Era)},
+		admission.DefaultTolerationSeconds{},
+		admission.Priority{Classes: objects},
 		&admission.ServiceIP{Services: objects, Range: serviceRange},
+		admission.Escalation{Policy: policy, Authz: authorizers},
 	}
 
 	metrics := prometheus.NewRegistry()

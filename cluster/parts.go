@@ -10,6 +10,7 @@ import (
 
 	"coracle/apiserver/admission"
 	"coracle/authn/pki"
+	"coracle/controllers/clusterrole"
 	"coracle/controllers/namespace"
 	"coracle/controllers/rootca"
 	"coracle/controllers/scheduler"
@@ -54,6 +55,7 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	}
 	spaces := account("namespace-controller")
 	c.run(ctx, "namespace", namespace.New(spaces, content, spaces.Discovery(), shared, log))
+	c.run(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -76,7 +77,22 @@ func (r *Registry) Lookup(gvk schema.GroupVersionKind, namespace, name string) r
 
 // Services lists the services of all namespaces.
 func (r *Registry) Services() []*corev1.Service {
-	k := r.catalog.ByKind(corev1.SchemeGroupVersion.WithKind("Service"))
+	return all[*corev1.Service](r, corev1.SchemeGroupVersion.WithKind("Service"))
+}
+
+// PriorityClass finds a priority class.
+func (r *Registry) PriorityClass(name string) *schedulingv1.PriorityClass {
+	class, _ := r.Lookup(schedulingv1.SchemeGroupVersion.WithKind("PriorityClass"), "", name).(*schedulingv1.PriorityClass)
+	return class
+}
+
+// PriorityClasses lists all priority classes.
+func (r *Registry) PriorityClasses() []*schedulingv1.PriorityClass {
+	return all[*schedulingv1.PriorityClass](r, schedulingv1.SchemeGroupVersion.WithKind("PriorityClass"))
+}
+
+func all[T runtime.Object](r *Registry, gvk schema.GroupVersionKind) []T {
+	k := r.catalog.ByKind(gvk)
 	if k == nil {
 		return nil
 	}
@@ -84,10 +100,10 @@ func (r *Registry) Services() []*corev1.Service {
 	if err != nil {
 		return nil
 	}
-	out := make([]*corev1.Service, 0, len(objs))
+	out := make([]T, 0, len(objs))
 	for _, obj := range objs {
-		if s, ok := obj.(*corev1.Service); ok {
-			out = append(out, s)
+		if typed, ok := obj.(T); ok {
+			out = append(out, typed)
 		}
 	}
 	return out

@@ -71,6 +71,11 @@ func Open(path string, o Options) (_ *Store, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("the directory of %s cannot be made: %w", path, err)
 	}
+	if err := precheck(path); errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("%s cannot be opened: permission denied; check who owns it, or choose another directory", path)
+	} else if err != nil {
+		return nil, damaged(path, err)
+	}
 	db, err := bolt.Open(path, 0o600, &bolt.Options{
 		Timeout:      o.LockTimeout,
 		NoSync:       o.NoSync,
