@@ -31,7 +31,9 @@ func (n *node) register(ctx context.Context) (*corev1.Node, error) {
 		if err == nil {
 			return registered, nil
 		}
-		n.log.Warn("cannot register the node", "err", err)
+		if ctx.Err() == nil {
+			n.log.Warn("cannot register the node", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -69,10 +71,11 @@ func (n *node) tryRegister(ctx context.Context) (*corev1.Node, error) {
 // heartbeat keeps the Node's status up to date until ctx ends.
 func (n *node) heartbeat(ctx context.Context, reported time.Time) {
 	for {
-		if at, err := n.report(ctx, reported); err != nil {
-			n.log.Warn("cannot update the node's status", "err", err)
-		} else {
+		at, err := n.report(ctx, reported)
+		if err == nil {
 			reported = at
+		} else if ctx.Err() == nil {
+			n.log.Warn("cannot update the node's status", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -134,7 +137,9 @@ func (n *node) renewLease(ctx context.Context, owner *corev1.Node) {
 		if err == nil {
 			lease, pause = next, 100*time.Millisecond
 		} else {
-			n.log.Warn("cannot renew the node's lease", "err", err)
+			if ctx.Err() == nil {
+				n.log.Warn("cannot renew the node's lease", "err", err)
+			}
 			lease = nil // look again
 			pause = min(2*pause, 7*time.Second)
 			wakeup = pause

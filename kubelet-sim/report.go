@@ -38,7 +38,7 @@ func (w *worker) report(ctx context.Context, pod *corev1.Pod) error {
 		return nil
 	}
 	if err := w.n.sendStatus(ctx, pod, next); err != nil {
-		w.retryRequest(fmt.Errorf("update the status of pod %s/%s: %w", pod.Namespace, pod.Name, err))
+		w.retryRequest(ctx, fmt.Errorf("update the status of pod %s/%s: %w", pod.Namespace, pod.Name, err))
 		return err
 	}
 	w.sent = sent{ok: true, status: next, version: pod.ResourceVersion}
@@ -46,7 +46,10 @@ func (w *worker) report(ctx context.Context, pod *corev1.Pod) error {
 }
 
 // retryRequest asks for another step after a request that failed, later each time.
-func (w *worker) retryRequest(err error) {
+func (w *worker) retryRequest(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return // it failed because the kubelet ends
+	}
 	w.n.log.Warn("request failed", "err", err)
 	w.sent.pause = min(max(2*w.sent.pause, 100*time.Millisecond), 10*time.Second)
 	w.at(w.n.now().Add(w.sent.pause))

@@ -1,6 +1,8 @@
 package kubeletsim
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -150,5 +152,25 @@ func TestRestart_LeavesAloneWhatIsNotItsOwn(t *testing.T) {
 		if c.exists("nodes/n1/pods/orphan") {
 			t.Error("an orphan is still there")
 		}
+	})
+}
+
+// The end of the node is nothing to warn of.
+func TestRun_EndsQuietly(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.shutdown()
+		var log bytes.Buffer
+		c.config.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		c.start()
+		c.create(newPod("web", mountsToken))
+		c.create(newPod("waiting", mountsSecret("missing")))
+		c.create(newPod("looping", runs("false")))
+		c.delete("web", metav1.DeleteOptions{})
+		c.shutdown()
+		if log.Len() > 0 {
+			t.Errorf("it logged:\n%s", &log)
+		}
+		c.config.Log = nil
+		c.start()
 	})
 }

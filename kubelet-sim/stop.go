@@ -135,7 +135,7 @@ func (w *worker) terminate(ctx context.Context, pod *corev1.Pod) {
 	if w.report(ctx, pod) != nil {
 		return
 	}
-	if !w.clean(pod) {
+	if !w.clean(ctx, pod) {
 		return
 	}
 	err := w.n.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
@@ -143,7 +143,7 @@ func (w *worker) terminate(ctx context.Context, pod *corev1.Pod) {
 		Preconditions:      metav1.NewUIDPreconditions(string(pod.UID)),
 	})
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		w.retryRequest(fmt.Errorf("confirm the deletion of pod %s/%s: %w", pod.Namespace, pod.Name, err))
+		w.retryRequest(ctx, fmt.Errorf("confirm the deletion of pod %s/%s: %w", pod.Namespace, pod.Name, err))
 		return
 	}
 	w.stage = removed // finalizers may keep the object; there is nothing left to do for it
@@ -181,22 +181,22 @@ func (w *worker) giveUp(pod *corev1.Pod) {
 }
 
 // abandon ends a pod whose object is gone: nobody needs to be told. It is done when nothing is left.
-func (w *worker) abandon(pod *corev1.Pod) (done bool) {
+func (w *worker) abandon(ctx context.Context, pod *corev1.Pod) (done bool) {
 	if w.stage == removed {
 		return true
 	}
-	return !w.stopAll(pod, 0) && w.clean(pod)
+	return !w.stopAll(pod, 0) && w.clean(ctx, pod)
 }
 
 // clean removes all that the node has of a pod. What cannot be removed is tried again.
-func (w *worker) clean(pod *corev1.Pod) bool {
+func (w *worker) clean(ctx context.Context, pod *corev1.Pod) bool {
 	w.n.forget(pod.UID)
 	err := w.n.disk.Unlink(pod.Namespace, pod.Name, pod.UID)
 	if err == nil {
 		err = w.n.disk.Remove(pod.UID)
 	}
 	if err != nil {
-		w.retryRequest(fmt.Errorf("remove the directory of pod %s/%s: %w", pod.Namespace, pod.Name, err))
+		w.retryRequest(ctx, fmt.Errorf("remove the directory of pod %s/%s: %w", pod.Namespace, pod.Name, err))
 	}
 	return err == nil
 }

@@ -142,7 +142,7 @@ func (w *worker) step(ctx context.Context) (done bool) {
 	}
 	switch {
 	case gone:
-		return w.abandon(pod)
+		return w.abandon(ctx, pod)
 	case w.stage == removed:
 	case pod.DeletionTimestamp != nil:
 		w.terminate(ctx, pod)

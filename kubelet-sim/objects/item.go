@@ -2,8 +2,10 @@ package objects
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,6 +24,7 @@ type item struct {
 	users   map[types.UID]bool // guarded by Store.mu
 	stop    context.CancelFunc
 	changed func()
+	born    time.Time
 
 	synced chan struct{} // closed after the first read, whether there was an object or not
 
@@ -75,11 +78,30 @@ func (it *item) load() runtime.Object {
 	return it.object
 }
 
-// miss notes that somebody went without an answer, who is to be told as of a change.
-func (it *item) miss() {
+// wait waits for the first read. Whoever it fails is told as of a change once there is an answer.
+func (it *item) wait(ctx context.Context) error {
+	timer := time.NewTimer(patience - time.Since(it.born))
+	defer timer.Stop()
+	select {
+	case <-it.synced:
+		return nil
+	default:
+	}
+	select {
+	case <-it.synced:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	}
 	it.mu.Lock()
 	defer it.mu.Unlock()
+	if it.read {
+		return nil
+	}
 	it.missed = true
+	// Also the answer when the API server refuses: who may read is between it and the node.
+	return fmt.Errorf("failed to sync %s cache: timed out waiting for the condition", it.kind)
 }
 
 // set keeps an object, nil for none.

@@ -15,7 +15,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// patience is how long an answer waits for the first read of an object.
+// patience is how long answers wait for the first read of an object, counted from when it was first named: a pod
+// that names many objects which cannot be read waits for all of them at once.
 const patience = time.Second
 
 // Store holds the objects that registered pods name.
@@ -54,7 +55,7 @@ func (s *Store) use(ctx context.Context, pod types.UID, keys map[key]bool) {
 		it, ok := s.items[k]
 		if !ok {
 			watching, stop := context.WithCancel(ctx)
-			it = &item{key: k, users: map[types.UID]bool{}, stop: stop, synced: make(chan struct{})}
+			it = &item{key: k, users: map[types.UID]bool{}, stop: stop, born: time.Now(), synced: make(chan struct{})}
 			it.changed = func() { s.tell(it) }
 			s.items[k] = it
 			s.watch.Go(func() { it.run(watching, s.client, s.log) })
@@ -111,16 +112,8 @@ func (s *Store) get(ctx context.Context, k key) (runtime.Object, error) {
 	if !ok {
 		return nil, fmt.Errorf("object %q/%q not registered", k.namespace, k.name)
 	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-it.synced:
-	case <-timer.C:
-		it.miss()
-		// Also the answer when the API server refuses: who may read is between it and the node.
-		return nil, fmt.Errorf("failed to sync %s cache: timed out waiting for the condition", k.kind)
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := it.wait(ctx); err != nil {
+		return nil, err
 	}
 	if object := it.load(); object != nil {
 		return object, nil

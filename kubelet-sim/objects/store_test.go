@@ -172,3 +172,28 @@ func TestStore_ServerRefuses(t *testing.T) {
 		}
 	})
 }
+
+// A pod that names many objects which may not be read waits once, not once for each.
+func TestStore_WaitsForAllAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		client := fake.NewClientset()
+		client.PrependReactor("list", "secrets", func(testing_.Action) (bool, runtime.Object, error) {
+			return true, nil, errors.New("refused")
+		})
+		store := New(client, slog.New(slog.DiscardHandler), func(types.UID) {})
+		defer store.Wait()
+		defer stop()
+		names := []string{"a", "b", "c", "d", "e"}
+		store.Register(ctx, podWithSecrets("p1", names...))
+		start := time.Now()
+		for _, name := range names {
+			if _, err := store.Secret(ctx, "blue", name); err == nil {
+				t.Errorf("%s was answered", name)
+			}
+		}
+		if waited := time.Since(start); waited != patience {
+			t.Errorf("waited %v", waited)
+		}
+	})
+}
