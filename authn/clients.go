@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apiserver/pkg/authentication/user"
+
+	"coracle/authn/memo"
 )
 
 // clients verifies client certificates under authorities that may change. It remembers which were good, for verifying costs more
@@ -13,7 +15,7 @@ import (
 type clients struct {
 	roots func() *x509.CertPool
 	now   func() time.Time
-	seen  *cache[[sha256.Size]byte, *verified]
+	seen  *memo.Memo[[sha256.Size]byte, *verified]
 }
 
 // verified is a certificate that was found good under these roots, and when it is.
@@ -34,7 +36,7 @@ const (
 )
 
 func newClients(roots func() *x509.CertPool, now func() time.Time) *clients {
-	return &clients{roots: roots, now: now, seen: newCache[[sha256.Size]byte, *verified](maxSeen)}
+	return &clients{roots: roots, now: now, seen: memo.New[[sha256.Size]byte, *verified](maxSeen)}
 }
 
 // verify checks that a chain leads from its first certificate to a root, is in force, and may be used by a client. Without roots
@@ -46,7 +48,7 @@ func (c *clients) verify(chain []*x509.Certificate) (*verified, error) {
 	}
 	now := c.now()
 	sum := sha256.Sum256(chain[0].Raw)
-	if v, ok := c.seen.get(sum); ok && v.roots == roots && !now.Before(v.begin) && !now.After(v.end) {
+	if v, ok := c.seen.Get(sum); ok && v.roots == roots && !now.Before(v.begin) && !now.After(v.end) {
 		return v, nil
 	}
 	path, err := verifyClient(chain, roots, now)
@@ -63,7 +65,7 @@ func (c *clients) verify(chain []*x509.Certificate) (*verified, error) {
 		}
 	}
 	v.user, v.uidErr = certified(chain[0], sum)
-	c.seen.set(sum, v)
+	c.seen.Set(sum, v)
 	return v, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
 
+	"coracle/authn/memo"
 	"coracle/authn/token"
 )
 
@@ -49,7 +50,7 @@ type ServiceAccountOptions struct {
 // token at once. The signature of a token that was seen before is remembered; the looking up never is.
 type ServiceAccount struct {
 	ServiceAccountOptions
-	seen *cache[[sha256.Size]byte, *signed]
+	seen *memo.Memo[[sha256.Size]byte, *signed]
 }
 
 // signed is a token whose signature was found good with these keys.
@@ -86,7 +87,7 @@ const (
 
 // NewServiceAccount returns the strategy.
 func NewServiceAccount(o ServiceAccountOptions) *ServiceAccount {
-	return &ServiceAccount{ServiceAccountOptions: o, seen: newCache[[sha256.Size]byte, *signed](maxTokens)}
+	return &ServiceAccount{ServiceAccountOptions: o, seen: memo.New[[sha256.Size]byte, *signed](maxTokens)}
 }
 
 // Name is `serviceaccount`.
@@ -96,7 +97,7 @@ func (*ServiceAccount) Name() string { return "serviceaccount" }
 func (s *ServiceAccount) Authenticate(_ context.Context, c *Credentials) Answer {
 	keys := s.Keys.Current()
 	sum := sha256.Sum256([]byte(c.Token))
-	known, ok := s.seen.get(sum)
+	known, ok := s.seen.Get(sum)
 	remembered := ok && known.keys == keys
 	if !remembered {
 		issuer, err := token.IssuerOf(c.Token)
@@ -136,7 +137,7 @@ func (s *ServiceAccount) Authenticate(_ context.Context, c *Credentials) Answer 
 	if answer.Verdict == Accepted {
 		answer.User, answer.Audiences = known.user, good
 		if !remembered {
-			s.seen.set(sum, known)
+			s.seen.Set(sum, known)
 		}
 	}
 	return answer

@@ -470,7 +470,7 @@ func BenchmarkServiceAccount(b *testing.B) {
 		b.Run(name+"/first seen", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				a.strategy.seen.clear()
+				a.strategy.seen.Clear()
 				ask(b)
 			}
 		})

@@ -227,7 +227,7 @@ func BenchmarkX509(b *testing.B) {
 	b.Run("first seen", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			x.clients.seen.clear()
+			x.clients.seen.Clear()
 			ask(b)
 		}
 	})

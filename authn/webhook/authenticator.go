@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -19,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"coracle/authn"
+	"coracle/authn/memo"
 )
 
 const (
@@ -48,9 +48,7 @@ type Authenticator struct {
 	config Config
 	client *http.Client
 	asking singleflight.Group
-
-	mu       sync.Mutex // guards remember
-	remember map[string]remembered
+	seen   *memo.Memo[string, remembered]
 }
 
 type remembered struct {
@@ -70,7 +68,7 @@ func New(c Config) (*Authenticator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the authentication webhook's client: %w", err)
 	}
-	return &Authenticator{config: c, client: client, remember: map[string]remembered{}}, nil
+	return &Authenticator{config: c, client: client, seen: memo.New[string, remembered](maxAnswers)}, nil
 }
 
 // Name is `webhook`.
@@ -79,8 +77,8 @@ func (*Authenticator) Name() string { return "webhook" }
 // Authenticate asks the service, or remembers what it said. Requests with the same token wait for one answer.
 func (a *Authenticator) Authenticate(ctx context.Context, c *authn.Credentials) authn.Answer {
 	key := keyOf(c)
-	if answer, ok := a.recall(key); ok {
-		return answer
+	if r, ok := a.seen.Get(key); ok && a.config.Now().Before(r.until) {
+		return r.answer
 	}
 	audiences := slices.Clone(c.Audiences)
 	result := a.asking.DoChan(key, func() (any, error) {
@@ -93,7 +91,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c *authn.Credentials) 
 		}
 		answer := a.judge(status, audiences)
 		if answer.Verdict != authn.Refused { // as in Kubernetes, whose cache does not keep errors
-			a.keep(key, answer)
+			a.seen.Set(key, remembered{answer, a.config.Now().Add(a.config.TTL)})
 		}
 		return answer, nil
 	})
@@ -147,31 +145,4 @@ func keyOf(c *authn.Credentials) string {
 		fmt.Fprintf(h, "\x00%d:%s", len(aud), aud)
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-func (a *Authenticator) recall(key string) (authn.Answer, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	r, ok := a.remember[key]
-	return r.answer, ok && a.config.Now().Before(r.until)
-}
-
-func (a *Authenticator) keep(key string, answer authn.Answer) {
-	if a.config.TTL <= 0 {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now := a.config.Now()
-	if len(a.remember) >= maxAnswers {
-		for k, r := range a.remember {
-			if !now.Before(r.until) {
-				delete(a.remember, k)
-			}
-		}
-	}
-	if len(a.remember) >= maxAnswers { // all of them fresh: somebody tries many tokens
-		clear(a.remember)
-	}
-	a.remember[key] = remembered{answer, now.Add(a.config.TTL)}
 }

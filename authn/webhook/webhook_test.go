@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -228,16 +227,6 @@ func TestAuthenticate_GivesUpOnASlowService(t *testing.T) {
 			t.Errorf("%s after %s, want refused after %s", got.Verdict, took, timeout)
 		}
 	})
-}
-
-func TestAuthenticate_MemoryIsBounded(t *testing.T) {
-	a := newAuthenticator(t, time.Hour, always(200, review(`{}`)))
-	for i := range maxAnswers + 10 {
-		a.Authenticate(t.Context(), &authn.Credentials{Token: fmt.Sprint(i), Audiences: []string{"api"}})
-	}
-	if len(a.remember) > maxAnswers {
-		t.Errorf("%d answers are remembered, more than %d", len(a.remember), maxAnswers)
-	}
 }
 
 func TestFromKubeconfig(t *testing.T) {
