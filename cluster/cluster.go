@@ -73,9 +73,11 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	}()
 
 	// Storage first: its lock tells whether the directory is ours.
-	if c.store, err = bolt.Open(filepath.Join(config.DataDir, "coracle.db"), bolt.Options{}); err != nil {
+	db, err := bolt.Open(filepath.Join(config.DataDir, "coracle.db"), bolt.Options{})
+	if err != nil {
 		return nil, err
 	}
+	c.store = db
 	names, ips := config.serverNames()
 	if c.keys, err = pki.Open(filepath.Join(config.DataDir, "pki"), pki.Options{Now: config.Now, ServerNames: names, ServerIPs: ips}); err != nil {
 		return nil, err
