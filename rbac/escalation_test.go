@@ -50,6 +50,7 @@ func TestCheckEscalation(t *testing.T) {
 			`clusterroles.rbac.authorization.k8s.io "r" is forbidden: ` + held +
 				`{NonResourceURLs:["/metrics"], Verbs:["get"]}` + "\n" + `{NonResourceURLs:["/metrics"], Verbs:["post"]}` + "\n" +
 				`{NonResourceURLs:["/x/*"], Verbs:["get"]}` + "\n" + `{NonResourceURLs:["/x/*"], Verbs:["post"]}`},
+		{"nothing is listed twice", "", "ann+devs", "role r: get /x; get /x", "", `clusterroles.rbac.authorization.k8s.io "r" is forbidden: ` + held + `{NonResourceURLs:["/x"], Verbs:["get"]}`},
 		{"what one holds in another namespace does not count", "role green/mine: get pods\nbinding green/b: Role/mine -> User/ann", "ann+devs", "role blue/r: get pods", "",
 			`roles.rbac.authorization.k8s.io "r" is forbidden: ` + held + `{APIGroups:[""], Resources:["pods"], Verbs:["get"]}`},
 		{"a rule for one name does not cover all", "role mine: get pods =web\nbinding b: ClusterRole/mine -> User/ann", "ann+devs", "role blue/r: get pods", "",

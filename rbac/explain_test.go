@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func TestExplain_NearMisses(t *testing.T) {
@@ -130,6 +131,41 @@ func TestExplain_MendsTheRoleThatARuleWasGatheredFrom(t *testing.T) {
 	}
 }
 
+func TestGather(t *testing.T) {
+	s := newSnapshot()
+	for line, labels := range map[string]map[string]string{
+		"role b: get pods; get secrets": {"to-x": "true"},
+		"role a: get pods; list pods":   {"to-x": "true"},
+		"role c: get nodes":             {"to-y": "true"},
+		"role x: delete pods":           {"to-x": "true"}, // itself
+	} {
+		obj := object(t, line)
+		obj.(labelled).SetLabels(labels)
+		s = s.With(obj)
+	}
+	role, _ := from(object(t, "role x:"))
+	role.GathersFrom = gatherFrom("to-x")
+	var got []string
+	for _, g := range s.Gather(role) {
+		got = append(got, g.From.Name+" "+compactString(g.rule()))
+	}
+	want := []string{
+		`a {APIGroups:[""], Resources:["pods"], Verbs:["get"]}`,
+		`a {APIGroups:[""], Resources:["pods"], Verbs:["list"]}`,
+		`b {APIGroups:[""], Resources:["secrets"], Verbs:["get"]}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	role.GathersFrom.ClusterRoleSelectors[0].MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "x", Operator: "Nonsense"}}
+	if got := s.Gather(role); got != nil {
+		t.Errorf("a selector that cannot be understood chooses %v", got)
+	}
+	if got := s.Gather(&Role{Name: "plain"}); got != nil {
+		t.Errorf("a role that does not gather gathers %v", got)
+	}
+}
+
 func TestExplain_IsBounded(t *testing.T) {
 	s := policy(t, "role r: get pods")
 	for _, ns := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
@@ -193,6 +229,9 @@ func TestWhoCan(t *testing.T) {
 		binding e: ClusterRole/ghost -> User/joe`)
 	var got []string
 	for _, h := range s.WhoCan(ask("- get pods -n blue")) {
+		if h.Subject.Kind == "ServiceAccount" && h.Subject.Namespace != "blue" {
+			t.Errorf("%+v has lost its namespace", h.Subject)
+		}
 		for _, w := range h.Via {
 			got = append(got, w.String())
 		}

@@ -64,6 +64,20 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
+func TestReconcile_LabelsThatAreThereStay(t *testing.T) {
+	existing, wanted := object(t, "role r: get pods"), object(t, "role r: get pods")
+	existing.(labelled).SetLabels(map[string]string{"team": "mine", "extra": "x"})
+	wanted.(labelled).SetLabels(map[string]string{"team": "theirs", "kubernetes.io/bootstrapping": "rbac-defaults"})
+	got, action, err := Reconcile(existing, wanted)
+	if err != nil || action != Update {
+		t.Fatalf("action is %d (%v)", action, err)
+	}
+	want := map[string]string{"team": "mine", "extra": "x", "kubernetes.io/bootstrapping": "rbac-defaults"}
+	if diff := cmp.Diff(want, got.(metav1.Object).GetLabels()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestReconcile_Aggregation(t *testing.T) {
 	role := func(labels ...string) *rbacv1.ClusterRole {
 		r := object(t, "role r:").(*rbacv1.ClusterRole)

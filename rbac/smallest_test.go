@@ -66,6 +66,15 @@ func TestSmallestGrant_Commands(t *testing.T) {
 	}
 }
 
+func TestSmallestGrant_DoesNotReuseARoleThatGathers(t *testing.T) {
+	role, _ := from(object(t, "role lister: list pods"))
+	role.GathersFrom = gatherFrom("to-lister")
+	g, ok := policy(t, "").With(role.Object()).SmallestGrant(ask("ann list pods -n blue"))
+	if !ok || len(g.Objects) != 2 {
+		t.Errorf("%+v", g)
+	}
+}
+
 func TestSmallestGrant_YAML(t *testing.T) {
 	g, _ := policy(t, "").SmallestGrant(ask("ann list pods -n blue"))
 	got, err := g.Objects.YAML()

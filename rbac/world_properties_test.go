@@ -94,6 +94,27 @@ func TestWorlds_OldSnapshotsStayAsTheyWere(t *testing.T) {
 	})
 }
 
+// Two changes tried on one snapshot must not meet, although the results share most of their memory.
+func TestWorlds_BranchesDoNotDisturbOneAnother(t *testing.T) {
+	for bindings := range 9 {
+		s := newSnapshot()
+		for i := range bindings {
+			s = s.With(object(t, fmt.Sprintf("binding b%d: ClusterRole/r -> User/ann", i)), object(t, fmt.Sprintf("binding c%d: ClusterRole/q%d -> User/bob", i, i)))
+		}
+		left := s.With(object(t, "binding left: ClusterRole/r -> User/ann"), object(t, "binding left2: ClusterRole/left -> User/bob"))
+		s.With(object(t, "binding right: ClusterRole/r -> User/ann"), object(t, "binding right2: ClusterRole/right -> User/bob"))
+		for _, list := range left.held.all() {
+			for _, h := range list {
+				for _, b := range h.bindings {
+					if strings.HasPrefix(b.Name, "right") {
+						t.Fatalf("with %d bindings, %s is in a snapshot that it was never added to", bindings, b.Name)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestWorlds_RepairOfEachNearMissAllowsTheRequest(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		s, a := drawWorld(r)

@@ -193,6 +193,28 @@ func TestMatchConditions(t *testing.T) {
 	}
 }
 
+// A service that does not answer in time is a refusal under the policy Deny, and nothing under NoOpinion.
+func TestFailurePolicy(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	kubeconfig := write(t, "kubeconfig", `{"apiVersion":"v1","kind":"Config","current-context":"c","contexts":[{"name":"c","context":{"cluster":"s","user":"u"}}],
+		"clusters":[{"name":"s","cluster":{"server":"`+silent.URL+`"}}],"users":[{"name":"u","user":{}}]}`)
+	for policy, want := range map[string]authz.Verdict{"Deny": authz.Deny, "NoOpinion": authz.NoOpinion} {
+		text := strings.NewReplacer("timeout: 3s", "timeout: 50ms", "Policy: Deny", "Policy: "+policy).Replace(hook("x", kubeconfig, ""))
+		l, err := New(Flags{ConfigFile: write(t, "authz.yaml", header+text)}, parts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := l.Ask(t.Context(), &rbac.Attributes{User: &user.DefaultInfo{Name: "eve"}, Verb: "get", Path: "/metrics"})
+		if answer.Verdict != want || answer.Err == nil || !strings.Contains(answer.Err.Error(), "Timeout") {
+			t.Errorf("%s: %v (%v)", policy, answer.Verdict, answer.Err)
+		}
+	}
+}
+
 // buffer is a log that is written by one goroutine and read by another.
 type buffer struct {
 	mu sync.Mutex

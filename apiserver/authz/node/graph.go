@@ -157,9 +157,7 @@ func (g *Graph) setVolume(name string, v volume) {
 	}
 	g.volumes[name] = v
 	for _, secret := range v.secrets {
-		if !slices.Contains(g.volumesOf[secret], name) {
-			g.volumesOf[secret] = append(g.volumesOf[secret], name)
-		}
+		g.volumesOf[secret] = append(g.volumesOf[secret], name)
 	}
 }
 

@@ -122,6 +122,32 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
+// endless is a body that somebody sends to fill our memory.
+type endless struct{ sent int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.sent += len(p)
+	return len(p), nil
+}
+
+func TestAuthorize_StopsReadingAnEndlessAnswer(t *testing.T) {
+	body := &endless{}
+	client := &rest.Config{Host: "https://authz.example.com/", Transport: transport(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(io.LimitReader(body, 100*maxAnswer))}, nil
+	})}
+	w, err := New(Config{Name: "test", Version: "v1", Client: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := w.Authorize(t.Context(), request()); o.Err == nil || body.sent > 4*maxAnswer {
+		t.Errorf("%v after %d bytes", o.Err, body.sent)
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestAuthorize_TriesAgain(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -192,11 +218,13 @@ func TestAuthorize_KeepsAnswers(t *testing.T) {
 }
 
 func TestAuthorize_KeepsNothingWhenToldSo(t *testing.T) {
-	s := &service{answers: []string{status(`"allowed":true`), status(`"allowed":false`)}}
-	w := authorizer(t, s, func(c *Config) { c.AuthorizedTTL, c.UnauthorizedTTL = 0, 0 })
-	if first, second := w.Authorize(t.Context(), request()), w.Authorize(t.Context(), request()); first.Verdict != authz.Allow || second.Verdict != authz.NoOpinion {
-		t.Errorf("%v, then %v", first.Verdict, second.Verdict)
-	}
+	synctest.Test(t, func(t *testing.T) { // in which no time passes
+		s := &service{answers: []string{status(`"allowed":true`), status(`"allowed":false`)}}
+		w := authorizer(t, s, func(c *Config) { c.AuthorizedTTL, c.UnauthorizedTTL = 0, 0 })
+		if first, second := w.Authorize(t.Context(), request()), w.Authorize(t.Context(), request()); first.Verdict != authz.Allow || second.Verdict != authz.NoOpinion {
+			t.Errorf("%v, then %v", first.Verdict, second.Verdict)
+		}
+	})
 }
 
 func TestAuthorize_AsksOnlyAboutWhatMatches(t *testing.T) {
