@@ -17,7 +17,10 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 )
 
-const serviceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
+const (
+	serviceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
+	tokenSeconds      = 607 // how long mounted tokens live
+)
 
 // mountsSecret gives the pod a volume with a Secret, as the classic era does for the token of its account.
 func mountsSecret(name string) func(*corev1.Pod) {
@@ -30,7 +33,7 @@ func mountsSecret(name string) func(*corev1.Pod) {
 // mountsToken gives it what the modern era does: a bound token, the cluster's CA and the namespace.
 func mountsToken(pod *corev1.Pod) {
 	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: "kube-api-access-x", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
-		{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token", ExpirationSeconds: new(int64(3607))}},
+		{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token", ExpirationSeconds: new(int64(tokenSeconds))}},
 		{ConfigMap: &corev1.ConfigMapProjection{LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"}, Items: []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}}, Optional: new(true)}},
 		{DownwardAPI: &corev1.DownwardAPIProjection{Items: []corev1.DownwardAPIVolumeFile{{Path: "namespace", FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.namespace"}}}}},
 	}}}})
@@ -82,7 +85,7 @@ func TestVolumes_TokenIsRenewed(t *testing.T) {
 		c.create(newPod("web", mountsToken))
 		token := func() string { return c.read("pods/blue/web/web" + serviceAccountDir + "/token") }
 		first := token()
-		c.pass(3607*time.Second*8/10 - tokenJitter - time.Second)
+		c.pass(tokenSeconds*time.Second*8/10 - tokenJitter - time.Second)
 		if got := token(); got != first {
 			t.Errorf("renewed early: %q", got)
 		}
@@ -90,9 +93,9 @@ func TestVolumes_TokenIsRenewed(t *testing.T) {
 		if got := token(); got != "token 2 of blue/some-sa for pod uid-of-web" {
 			t.Errorf("after 80%% of its life: %q", got)
 		}
-		c.pass(time.Hour)
+		c.pass(tokenSeconds * time.Second)
 		if got := token(); got != "token 3 of blue/some-sa for pod uid-of-web" {
-			t.Errorf("an hour later: %q", got)
+			t.Errorf("a life later: %q", got)
 		}
 	})
 }
@@ -105,7 +108,7 @@ func TestVolumes_TokenWhileTheServerIsAway(t *testing.T) {
 		c.on("create", "serviceaccounts", func(clienttesting.Action) (bool, runtime.Object, error) {
 			return away.Load(), nil, errors.New("connection refused")
 		})
-		c.pass(3600 * time.Second)
+		c.pass((tokenSeconds - 7) * time.Second)
 		if got := c.read("pods/blue/web/web" + serviceAccountDir + "/token"); got != "token 1 of blue/some-sa for pod uid-of-web" {
 			t.Errorf("a valid token was not kept: %q", got)
 		}
