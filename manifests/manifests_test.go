@@ -1,7 +1,6 @@
 package manifests
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -38,7 +37,7 @@ func TestPolicy_IsWhatTheYAMLSays(t *testing.T) {
 		}
 		return
 	}
-	if diff := cmp.Diff(string(got), policyJSON); diff != "" {
+	if diff := cmp.Diff(string(got), string(policyJSON)); diff != "" {
 		t.Errorf("policy.json is not made from rbac/*.yaml; run go test ./manifests -update (-yaml +json):\n%s", diff)
 	}
 }
@@ -116,43 +115,51 @@ func canonical(t *testing.T, o runtime.Object) string {
 	return strings.NewReplacer("[[],", "[null,", ",[]]", ",null]").Replace(string(line))
 }
 
-// fromYAML makes policy.json.
+// fromYAML makes policy.json: one object per line, so that changes can be read.
 func fromYAML(t *testing.T) []byte {
 	files, err := filepath.Glob("rbac/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no manifests: %v", err)
 	}
-	var roles, bindings bytes.Buffer
+	lines := map[string][]string{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, doc := range strings.Split(string(text), "\n---\n")[1:] {
-			var kind metav1.TypeMeta
-			if err := yaml.Unmarshal([]byte(doc), &kind); err != nil {
-				t.Fatalf("%s, object %d: %v", file, i+1, err)
-			}
-			obj := newObject(kind.Kind)
-			if obj == nil {
-				t.Fatalf("%s, object %d: kind %q", file, i+1, kind.Kind)
-			}
-			if err := yaml.UnmarshalStrict([]byte(doc), obj); err != nil {
-				t.Fatalf("%s, object %d: %v", file, i+1, err)
-			}
-			markDefault(t, obj)
-			line, err := json.Marshal(obj)
+			kind, line, err := object(t, []byte(doc))
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s, object %d: %v", file, i+1, err)
 			}
-			if strings.HasSuffix(kind.Kind, "Role") {
-				roles.Write(append(line, '\n'))
-			} else {
-				bindings.Write(append(line, '\n'))
-			}
+			lines[kind] = append(lines[kind], line)
 		}
 	}
-	return append(roles.Bytes(), bindings.Bytes()...)
+	var fields []string
+	for _, kind := range []string{"clusterRole", "role", "clusterRoleBinding", "roleBinding"} {
+		fields = append(fields, fmt.Sprintf("%q:[\n%s\n]", kind+"s", strings.Join(lines[strings.ToUpper(kind[:1])+kind[1:]], ",\n")))
+	}
+	return []byte("{" + strings.Join(fields, ",\n") + "}\n")
+}
+
+// object reads one manifest strictly and writes it as a line of JSON.
+func object(t *testing.T, doc []byte) (kind, line string, err error) {
+	var typed metav1.TypeMeta
+	if err := yaml.Unmarshal(doc, &typed); err != nil {
+		return "", "", err
+	}
+	kinds := map[string]runtime.Object{"ClusterRole": &rbacv1.ClusterRole{}, "Role": &rbacv1.Role{},
+		"ClusterRoleBinding": &rbacv1.ClusterRoleBinding{}, "RoleBinding": &rbacv1.RoleBinding{}}
+	obj := kinds[typed.Kind]
+	if obj == nil {
+		return "", "", fmt.Errorf("kind %q", typed.Kind)
+	}
+	if err := yaml.UnmarshalStrict(doc, obj); err != nil {
+		return "", "", err
+	}
+	markDefault(t, obj)
+	text, err := json.Marshal(obj)
+	return typed.Kind, string(text), err
 }
 
 // markDefault adds what marks upstream's defaults. kubeadm does not mark its own.

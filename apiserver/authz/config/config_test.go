@@ -208,7 +208,11 @@ func TestFailurePolicy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		started := time.Now()
 		answer := l.Ask(t.Context(), &rbac.Attributes{User: &user.DefaultInfo{Name: "eve"}, Verb: "get", Path: "/metrics"})
+		if took := time.Since(started); took > 10*time.Second {
+			t.Errorf("%s: the timeout of 50ms took %v", policy, took)
+		}
 		if answer.Verdict != want || answer.Err == nil || !strings.Contains(answer.Err.Error(), "Timeout") {
 			t.Errorf("%s: %v (%v)", policy, answer.Verdict, answer.Err)
 		}
