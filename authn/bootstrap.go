@@ -75,7 +75,7 @@ func (b *Bootstrap) Authenticate(_ context.Context, c *Credentials) Answer {
 			return b.refuse(s, "has an %s that is no time: %.40q", fieldExpiration, text)
 		}
 		if now := b.now(); !end.After(now) {
-			return b.refuse(s, "expired %s ago", span(now.Sub(end)))
+			return b.refuse(s, "expired %s ago", Span(now.Sub(end)))
 		}
 	}
 	if field(fieldUsage) != "true" {

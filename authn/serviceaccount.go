@@ -201,11 +201,11 @@ func (s *ServiceAccount) bound(t *signed) Answer {
 func inForce(c *token.Claims, now time.Time) Answer {
 	switch {
 	case c.NotBefore != nil && now.Add(leeway).Before(c.NotBefore.Time):
-		return refuse("service account token is not valid yet", fmt.Errorf("the token is not valid for another %s", span(c.NotBefore.Sub(now))))
+		return refuse("service account token is not valid yet", fmt.Errorf("the token is not valid for another %s", Span(c.NotBefore.Sub(now))))
 	case c.Expiry != nil && now.Add(-leeway).After(c.Expiry.Time):
-		return refuse("service account token has expired", fmt.Errorf("the token expired %s ago", span(now.Sub(c.Expiry.Time))))
+		return refuse("service account token has expired", fmt.Errorf("the token expired %s ago", Span(now.Sub(c.Expiry.Time))))
 	case c.IssuedAt != nil && now.Add(leeway).Before(c.IssuedAt.Time):
-		return refuse("service account token is issued in the future", fmt.Errorf("the token says that it is issued %s from now", span(c.IssuedAt.Sub(now))))
+		return refuse("service account token is issued in the future", fmt.Errorf("the token says that it is issued %s from now", Span(c.IssuedAt.Sub(now))))
 	}
 	return Answer{}
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// span says a duration as people do, in its largest unit: "3 minutes".
-func span(d time.Duration) string {
+// Span says a duration as people do, in its largest unit: "3 minutes".
+func Span(d time.Duration) string {
 	units := []struct {
 		name string
 		size time.Duration

@@ -120,9 +120,9 @@ func explainCertificate(c *x509.Certificate, now time.Time, err error) error {
 	var invalid x509.CertificateInvalidError
 	switch {
 	case now.After(c.NotAfter):
-		return fmt.Errorf("the certificate of %q expired %s ago, on %s", c.Subject.CommonName, span(now.Sub(c.NotAfter)), c.NotAfter.UTC().Format(time.RFC3339))
+		return fmt.Errorf("the certificate of %q expired %s ago, on %s", c.Subject.CommonName, Span(now.Sub(c.NotAfter)), c.NotAfter.UTC().Format(time.RFC3339))
 	case now.Before(c.NotBefore):
-		return fmt.Errorf("the certificate of %q is not valid for another %s, until %s", c.Subject.CommonName, span(c.NotBefore.Sub(now)), c.NotBefore.UTC().Format(time.RFC3339))
+		return fmt.Errorf("the certificate of %q is not valid for another %s, until %s", c.Subject.CommonName, Span(c.NotBefore.Sub(now)), c.NotBefore.UTC().Format(time.RFC3339))
 	case errors.As(err, &unknown):
 		return fmt.Errorf("the certificate of %q was issued by %q, which is not a trusted authority, or only has its name", c.Subject.CommonName, c.Issuer.CommonName)
 	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
