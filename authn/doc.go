@@ -11,8 +11,8 @@
 // service account still there?) it asks through small interfaces that it declares itself.
 //
 // Start reading at Chain, then at a strategy: x509.go is the oldest, serviceaccount.go the one that most requests
-// of a cluster come with. Package token issues and verifies service-account tokens; package pki keeps the authorities,
-// keys and certificates.
+// of a cluster come with. Strategies that take more than a file have packages of their own: oidc, webhook. Package
+// token issues and verifies service-account tokens; package pki keeps the authorities, keys and certificates.
 //
 // # Simplifications
 //
