@@ -2,6 +2,7 @@ package rbac
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -22,26 +23,65 @@ type Gathered struct {
 // A selector that cannot be understood chooses nothing.
 // Source: pkg/controller/clusterroleaggregation.
 func (s *Snapshot) Gather(r *Role) []Gathered {
-	var gathered []Gathered
 	if r.GathersFrom == nil {
 		return nil
 	}
-	for i := range r.GathersFrom.ClusterRoleSelectors {
-		selector, err := metav1.LabelSelectorAsSelector(&r.GathersFrom.ClusterRoleSelectors[i])
-		if err != nil {
-			continue
-		}
-		for _, chosen := range s.selected(selector, r) {
-			for rule := range chosen.Rules {
-				if !slices.ContainsFunc(gathered, func(g Gathered) bool {
-					return equality.Semantic.DeepEqual(g.rule(), chosen.Rules[rule])
-				}) {
-					gathered = append(gathered, Gathered{From: chosen, Rule: rule})
-				}
+	var gathered []Gathered
+	for source := range s.sources(r) {
+		for i, rule := range source.Rules {
+			if !slices.ContainsFunc(gathered, func(g Gathered) bool { return equality.Semantic.DeepEqual(g.rule(), rule) }) {
+				gathered = append(gathered, Gathered{From: source, Rule: i})
 			}
 		}
 	}
 	return gathered
+}
+
+// sources yields the ClusterRoles that the role's selectors choose, by selector and then by name, never the role itself.
+func (s *Snapshot) sources(r *Role) iter.Seq[*Role] {
+	return func(yield func(*Role) bool) {
+		for i := range r.GathersFrom.ClusterRoleSelectors {
+			selector, err := metav1.LabelSelectorAsSelector(&r.GathersFrom.ClusterRoleSelectors[i])
+			if err != nil {
+				continue
+			}
+			for _, chosen := range s.selected(selector, r) {
+				if !yield(chosen) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// origin finds the role, itself not aggregated, that an aggregated role has a rule from, however many times the rule was
+// passed on. It is not ok when there is none: somebody wrote the rule into the aggregated role, or roles that
+// gather from one another in a circle keep it among themselves.
+func (s *Snapshot) origin(role *Role, rule int) (Gathered, bool) {
+	return s.trace(role, role.Rules[rule], map[*Role]bool{})
+}
+
+func (s *Snapshot) trace(role *Role, rule rbacv1.PolicyRule, seen map[*Role]bool) (Gathered, bool) {
+	seen[role] = true
+	if role.GathersFrom == nil {
+		return Gathered{}, false
+	}
+	for source := range s.sources(role) {
+		if seen[source] {
+			continue
+		}
+		i := slices.IndexFunc(source.Rules, func(r rbacv1.PolicyRule) bool { return equality.Semantic.DeepEqual(r, rule) })
+		switch {
+		case i < 0:
+		case source.GathersFrom == nil:
+			return Gathered{source, i}, true
+		default:
+			if g, ok := s.trace(source, rule, seen); ok {
+				return g, true
+			}
+		}
+	}
+	return Gathered{}, false
 }
 
 func (g Gathered) rule() rbacv1.PolicyRule { return g.From.Rules[g.Rule] }

@@ -194,6 +194,40 @@ func TestExplain_HostileNames(t *testing.T) {
 	}
 }
 
+// In a circle of roles that gather from one another, the rule's own source is found all the same; and a rule that only
+// the circle keeps cannot be mended in any of them.
+func TestExplain_RolesThatGatherInACircle(t *testing.T) {
+	circle := func(source string) *Snapshot {
+		s := policy(t, "binding b: ClusterRole/x -> User/ann")
+		for name, other := range map[string]string{"x": "y", "y": "x"} {
+			role, _ := from(object(t, "role "+name+": get pods"))
+			role.GathersFrom, role.Labels = gatherFrom("to-"+name), map[string]string{"to-" + other: "true"}
+			s = s.With(role.Object())
+		}
+		if source != "" {
+			obj := object(t, "role "+source+": get pods")
+			obj.(labelled).SetLabels(map[string]string{"to-y": "true"})
+			s = s.With(obj)
+		}
+		return s
+	}
+	for source, want := range map[string]string{
+		"z": `add verb list to rule 1 of ClusterRole "z"`,
+		"a": `add verb list to rule 1 of ClusterRole "a"`,
+		"":  `bind ann to a role that allows to list pods in namespace "blue"`,
+	} {
+		s, a := circle(source), ask("ann list pods -n blue")
+		e := s.Explain(a)
+		if len(e.NearMisses) != 1 || e.NearMisses[0].Repair.Says != want {
+			t.Errorf("source %q: %+v", source, e.NearMisses)
+			continue
+		}
+		if !settle(s.With(e.NearMisses[0].Repair.Objects...)).Authorize(a).Allowed {
+			t.Errorf("source %q: not allowed after the repair", source)
+		}
+	}
+}
+
 func TestExplain_TravelsAsJSON(t *testing.T) {
 	for _, world := range []string{"role r: get pods\nbinding b: ClusterRole/r -> User/ann", "role blue/r: list pods\nbinding blue/b: Role/r -> User/ann"} {
 		e := policy(t, world).Explain(ask("ann list pods -n blue"))

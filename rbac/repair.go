@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 )
 
 // Repair is a change that mends one broken link, so that the request is allowed. It may allow more than
@@ -28,6 +27,11 @@ func (s *Snapshot) mendRole(a *Attributes, c candidate, m *NearMiss) {
 	}
 	// A roleRef that can never be right, and that cannot be changed either.
 	m.Says = fmt.Sprintf("%s refers to %s, and there can be no such role", c.binding.ref(), ref)
+	s.bindAnew(a, m)
+}
+
+// bindAnew leaves what is broken alone.
+func (s *Snapshot) bindAnew(a *Attributes, m *NearMiss) {
 	objs, _, _ := s.exactGrant(a)
 	m.Repair = Repair{fmt.Sprintf("bind %s to a role that allows to %s", who(a.User), a), objs}
 }
@@ -36,7 +40,12 @@ func (s *Snapshot) mendRole(a *Attributes, c candidate, m *NearMiss) {
 func (s *Snapshot) mendRule(a *Attributes, c candidate, m *NearMiss) {
 	m.Says = fmt.Sprintf("rule %d of %s %s", c.rule+1, c.role.ref(), c.says)
 	mended, at := c.role, c.rule
-	if g, ok := s.origin(c.role, c.rule); ok { // to edit an aggregated role would be in vain
+	if c.role.GathersFrom != nil { // to edit the role itself would be in vain
+		g, ok := s.origin(c.role, c.rule)
+		if !ok {
+			s.bindAnew(a, m)
+			return
+		}
 		mended, at = g.From, g.Rule
 		m.Says += fmt.Sprintf(" (gathered from %s)", mended.ref())
 	}
@@ -104,21 +113,4 @@ func (s *Snapshot) mendSubject(c candidate, m *NearMiss) {
 	changed.Subjects = append(slices.Clone(c.binding.Subjects), c.instead)
 	m.Repair.Says = fmt.Sprintf("add %s to %s", c.binding.describeSubject(c.instead), c.binding.ref())
 	m.Repair.Objects = Manifests{changed.Object()}
-}
-
-// origin finds where an aggregated role has a rule from, however many times it was gathered on the way.
-func (s *Snapshot) origin(role *Role, rule int) (Gathered, bool) {
-	var found Gathered
-	ok := false
-	for range s.roles.len() { // roles can gather from one another in a circle
-		i := slices.IndexFunc(s.Gather(role), func(g Gathered) bool {
-			return equality.Semantic.DeepEqual(g.rule(), role.Rules[rule])
-		})
-		if i < 0 {
-			break
-		}
-		found, ok = s.Gather(role)[i], true
-		role, rule = found.From, found.Rule
-	}
-	return found, ok
 }
