@@ -35,8 +35,8 @@ func (*Bootstrap) Name() string { return "bootstrap" }
 
 // The fields of a bootstrap token's Secret (k8s.io/cluster-bootstrap/token/api).
 const (
-	bootstrapType   corev1.SecretType = "bootstrap.kubernetes.io/token"
-	bootstrapPrefix                   = "bootstrap-token-" // of its name, before the token's id
+	bootstrapType   = "bootstrap.kubernetes.io/token"
+	bootstrapPrefix = "bootstrap-token-" // of its name, before the token's id
 
 	fieldTokenID     = "token-id"
 	fieldTokenSecret = "token-secret"

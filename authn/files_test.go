@@ -208,7 +208,7 @@ func TestRoots(t *testing.T) {
 		}
 	}
 	check("both", map[*ca]Verdict{a: Accepted, b: Accepted})
-	if roots.Pool() != roots.Pool() {
+	if first := roots.Pool(); first != roots.Pool() {
 		t.Error("the pool is made again without need, so that nothing is ever remembered")
 	}
 	c := newCA(t, "c", nil)

@@ -38,7 +38,7 @@ func (s *ServiceAccount) legacy(t *signed, raw string) Answer {
 	case secret.DeletionTimestamp != nil:
 		return refuse("Token has been invalidated", fmt.Errorf("the token is kept in Secret %s/%s, which is being deleted", l.Namespace, l.SecretName))
 	case subtle.ConstantTimeCompare(secret.Data[corev1.ServiceAccountTokenKey], []byte(raw)) == 0:
-		return refuse("Token does not match server's copy", fmt.Errorf("Secret %s/%s holds another token now", l.Namespace, l.SecretName))
+		return refuse("Token does not match server's copy", fmt.Errorf("the token's Secret %s/%s holds another one now", l.Namespace, l.SecretName))
 	}
 	account := s.Lookup.ServiceAccount(l.Namespace, l.ServiceAccountName)
 	switch {

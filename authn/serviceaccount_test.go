@@ -292,11 +292,11 @@ func TestServiceAccount_Refuses(t *testing.T) {
 		},
 		"legacy, the Secret holds another": {
 			issue: func(t *testing.T, a *accounts) string { raw := a.legacy(t); a.legacy(t); return raw },
-			why:   "Secret blue/sa-token holds another token now", says: "Token does not match server's copy",
+			why:   "the token's Secret blue/sa-token holds another one now", says: "Token does not match server's copy",
 		},
 		"legacy, the Secret was emptied": {
 			issue: issueLegacy, then: func(a *accounts) { a.world.secrets["blue/sa-token"].Data = nil },
-			why: "Secret blue/sa-token holds another token now", says: "Token does not match server's copy",
+			why: "the token's Secret blue/sa-token holds another one now", says: "Token does not match server's copy",
 		},
 		"legacy, the account is gone": {
 			issue: issueLegacy, then: func(a *accounts) { delete(a.world.accounts, "blue/sa") },
