@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 // TestScripts runs the lessons, some at a time.
 func TestScripts(t *testing.T) {
 	b := tools(t)
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
@@ -33,6 +37,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(s.kill)
 			env.Values[serverKey{}] = s
 			env.Setenv("PATH", b.kubectl+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("ROOT", root)
 			env.Setenv("DATA", s.dir)
 			env.Setenv("CORACLE", b.coracle)
 			env.Setenv("KUBECONFIG", s.kubeconfig())
