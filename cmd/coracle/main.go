@@ -1,4 +1,3 @@
-// Command coracle is a miniature Kubernetes control plane.
 package main
 
 import (
@@ -14,8 +13,8 @@ var version = "0.1.0-dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := root(version).ExecuteContext(ctx); err != nil {
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process without further ado
+	if err := root(version, os.Args[0]).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "coracle:", err)
 		os.Exit(1)
 	}

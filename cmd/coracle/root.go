@@ -1,14 +1,14 @@
 package main
 
 import (
-	"fmt"
-	"runtime"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
 
-// root is the command without a subcommand: it says what there is.
-func root(version string) *cobra.Command {
+// root is the command without a subcommand: it says what there is. Called by the name kubectl-coracle it is a plugin
+// of kubectl with the same commands, and its help says so.
+func root(version, program string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "coracle",
 		Short: "A miniature Kubernetes control plane that explains itself",
@@ -21,18 +21,9 @@ authentication, RBAC, admission and TLS work, and why a request was let in or tu
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	if filepath.Base(program) == "kubectl-coracle" {
+		cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl coracle"}
+	}
 	cmd.AddCommand(up(version), versionCommand(version))
 	return cmd
-}
-
-func versionCommand(version string) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version of coracle, and of the Kubernetes API that it simulates",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "coracle %s (Kubernetes v1.37.2, %s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
 }

@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
@@ -37,17 +37,9 @@ type settings struct {
 	Config                string   `mapstructure:"config"`
 }
 
-// The groups under which --help lists the flags.
-const (
-	groupCluster = "The cluster"
-	groupNetwork = "Where it listens"
-	groupAuthn   = "Who is let in"
-	groupOutput  = "Settings and output"
-	annotation   = "group"
-)
-
 // addSettings defines the flags, with their defaults.
-func addSettings(f *pflag.FlagSet) *settings {
+func addSettings(f *pflag.FlagSet) {
+	f.SortFlags = false
 	in := func(group string, names ...string) {
 		for _, n := range names {
 			f.SetAnnotation(n, annotation, []string{group})
@@ -75,28 +67,27 @@ func addSettings(f *pflag.FlagSet) *settings {
 	f.String("hints", "off", "off, or client: explain refusals to clients in a Warning header as well")
 	f.String("log-level", "warn", "debug, info, warn or error")
 	in(groupOutput, "config", "hints", "log-level")
-	return &settings{}
 }
 
-// read brings flags, environment and file together.
-func (s *settings) read(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
+// readSettings brings flags, environment and file together: a flag beats the environment, which beats the file.
+// Errors are sentences.
+func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 	var none cluster.Config
 	v := viper.New()
 	v.SetEnvPrefix("coracle")
 	v.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
 	var known []string
-	var flagErr error
+	var bound error
 	f.VisitAll(func(flag *pflag.Flag) {
-		if flag.Name == "help" {
-			return
+		if flag.Name != "help" {
+			known = append(known, flag.Name)
+			bound = errors.Join(bound, v.BindPFlag(flag.Name, flag), v.BindEnv(flag.Name))
 		}
-		known = append(known, flag.Name)
-		flagErr = errors.Join(flagErr, v.BindPFlag(flag.Name, flag), v.BindEnv(flag.Name))
 	})
-	if flagErr != nil {
-		return none, 0, flagErr
+	if bound != nil {
+		return none, 0, bound
 	}
-	if err := unknownEnvironment(known); err != nil {
+	if err := checkEnvironment(os.Environ(), known); err != nil {
 		return none, 0, err
 	}
 	if file := v.GetString("config"); file != "" {
@@ -104,8 +95,10 @@ func (s *settings) read(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 			return none, 0, err
 		}
 	}
-	if err := v.UnmarshalExact(s); err != nil {
-		return none, 0, fmt.Errorf("the settings cannot be read: %w", err)
+	var s settings
+	if err := v.UnmarshalExact(&s); err != nil {
+		_, what, _ := strings.Cut(oneLine(err), "error(s): ") // the first words only count what follows
+		return none, 0, fmt.Errorf("a setting is not understood: %s", what)
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
@@ -132,15 +125,14 @@ func (s *settings) read(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 func readFile(v *viper.Viper, file string, known []string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
 			err = pe.Err
 		}
 		return fmt.Errorf("--config %s cannot be read: %w", file, err)
 	}
 	values := map[string]any{}
 	if err := yaml.Unmarshal(data, &values); err != nil {
-		return fmt.Errorf("--config %s is no YAML of keys and values: %w", file, err)
+		return fmt.Errorf("--config %s is no YAML of keys and values: %s", file, oneLine(err))
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(known, key) || key == "config" {
@@ -150,12 +142,12 @@ func readFile(v *viper.Viper, file string, known []string) error {
 	return v.MergeConfigMap(values)
 }
 
-// unknownEnvironment refuses CORACLE_ variables that are no setting.
-func unknownEnvironment(known []string) error {
-	for _, e := range os.Environ() {
+// checkEnvironment refuses CORACLE_ variables that are no setting.
+func checkEnvironment(environ, known []string) error {
+	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
 		rest, ok := strings.CutPrefix(name, "CORACLE_")
-		if !ok {
+		if !ok || serviceLink(rest) {
 			continue
 		}
 		key := strings.ReplaceAll(strings.ToLower(rest), "_", "-")
@@ -166,33 +158,13 @@ func unknownEnvironment(known []string) error {
 	return nil
 }
 
-// suggestion names the setting that was probably meant.
-func suggestion(key string, known []string) string {
-	norm := strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(key))
-	for _, k := range known {
-		if n := strings.ReplaceAll(k, "-", ""); n == norm || strings.HasPrefix(n, norm) || strings.HasPrefix(norm, n) {
-			return fmt.Sprintf("; did you mean %q?", k)
-		}
-	}
-	return "; `coracle up --help` lists them"
+// serviceLink tells whether a variable, less its prefix, is one of those by which Kubernetes tells a pod where the
+// Service named coracle is: whoever runs us beside one did not misspell a setting.
+func serviceLink(rest string) bool {
+	return regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`).MatchString(rest)
 }
 
-// groupedUsage lists the flags by what they are about.
-func groupedUsage(cmd *cobra.Command) error {
-	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "\nUsage:\n  %s\n", cmd.UseLine())
-	if cmd.HasExample() {
-		fmt.Fprintf(out, "\nExamples:\n%s\n", cmd.Example)
-	}
-	for _, group := range []string{groupCluster, groupNetwork, groupAuthn, groupOutput} {
-		set := pflag.NewFlagSet(group, pflag.ContinueOnError)
-		set.SortFlags = false
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if g := f.Annotations[annotation]; len(g) == 1 && g[0] == group {
-				set.AddFlag(f)
-			}
-		})
-		fmt.Fprintf(out, "\n%s:\n%s", group, set.FlagUsagesWrapped(100))
-	}
-	return nil
+// oneLine is an error's text without the line feeds and lists that parsers lay it out in.
+func oneLine(err error) string {
+	return strings.Join(strings.Fields(err.Error()), " ")
 }

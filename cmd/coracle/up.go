@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -37,43 +39,39 @@ the keys are the flags' names. A flag beats the environment, which beats the fil
   coracle up --era modern`,
 		Args: cobra.NoArgs,
 	}
-	s := addSettings(cmd.Flags())
+	addSettings(cmd.Flags())
 	cmd.SetUsageFunc(groupedUsage)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		config, level, err := s.read(cmd.Flags())
+		begun := time.Now()
+		config, level, err := readSettings(cmd.Flags())
 		if err != nil {
 			return err
 		}
 		config.Version = version
-		config.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
-		quietKlog(config.Log, level)
+		config.Log = slog.New(newTerminal(cmd.ErrOrStderr(), level))
+		redirectKlog(config.Log.Handler(), level)
 		c, err := cluster.Start(cmd.Context(), config)
 		if err != nil {
 			return err
 		}
-		greet(cmd.OutOrStdout(), c)
+		greet(cmd.OutOrStdout(), c.URL, c.Kubeconfig, time.Since(begun))
 		return c.Wait()
 	}
 	return cmd
 }
 
-// quietKlog sends what client-go has to say to our log; at the default level that is only its errors.
-func quietKlog(log *slog.Logger, level slog.Level) {
+// redirectKlog sends what client-go has to say to our log. Most of it is about connections that come back by
+// themselves, so it is heard only by those who ask for details.
+func redirectKlog(h slog.Handler, level slog.Level) {
 	if level > slog.LevelDebug {
-		log = slog.New(slog.DiscardHandler)
+		h = slog.DiscardHandler
 	}
-	klog.SetLogger(logr.FromSlogHandler(log.Handler()))
+	klog.SetLogger(logr.FromSlogHandler(h))
 }
 
 // greet says where the API listens and what to do next.
-func greet(w io.Writer, c *cluster.Cluster) {
-	kubeconfig := c.Kubeconfig
-	if home, err := os.UserHomeDir(); err == nil {
-		if rel, err := filepath.Rel(home, kubeconfig); err == nil && !strings.HasPrefix(rel, "..") {
-			kubeconfig = filepath.Join("~", rel)
-		}
-	}
-	fmt.Fprintf(w, `The Kubernetes API listens on %s
+func greet(w io.Writer, url, kubeconfig string, took time.Duration) {
+	fmt.Fprintf(w, `The Kubernetes API listens on %s (ready in %s).
 
   export KUBECONFIG=%s
 
@@ -84,5 +82,26 @@ Then, in another terminal, try:
   kubectl auth can-i --list --as=system:serviceaccount:default:default
 
 Ctrl-C stops it; starting again continues with the same objects, keys and certificates.
-`, c.URL, kubeconfig)
+`, url, took.Round(time.Millisecond), shellPath(kubeconfig))
+}
+
+// shellPath is a path as it can be pasted into a shell: short where it is below the home directory, quoted where it
+// has to be.
+func shellPath(path string) string {
+	if home, err := os.UserHomeDir(); err == nil {
+		if rel, err := filepath.Rel(home, path); err == nil && filepath.IsLocal(rel) && plain(rel) {
+			return "~/" + filepath.ToSlash(rel)
+		}
+	}
+	if plain(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// plain tells whether no shell sees more than letters in text.
+func plain(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+@:,", r)
+	})
 }
