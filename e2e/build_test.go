@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -40,7 +41,12 @@ func build() (binaries, error) {
 	}
 	cache := filepath.Join(root, ".cache")
 	b.coracle = filepath.Join(cache, "coracle")
-	if err := goBuild(root, b.coracle, "-tags", "grpcnotrace", "-ldflags", "-s -w", "./cmd/coracle"); err != nil {
+	flags := []string{"-tags", "grpcnotrace", "-ldflags", "-s -w"}
+	if race {
+		b.coracle += "-race"
+		flags = append(flags, "-race")
+	}
+	if err := goBuild(root, b.coracle, append(flags, "./cmd/coracle")...); err != nil {
 		return b, err
 	}
 	minor := os.Getenv("KUBECTL_MINOR")
@@ -62,9 +68,9 @@ func build() (binaries, error) {
 	if _, err := os.Stat(binary); err == nil {
 		return b, nil
 	}
-	flags := "-s -w -X k8s.io/component-base/version.gitVersion=" + release +
+	set := "-s -w -X k8s.io/component-base/version.gitVersion=" + release +
 		" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=" + minor[2:]
-	return b, goBuild(module, binary, "-ldflags", flags, ".")
+	return b, goBuild(module, binary, "-ldflags", set, ".")
 }
 
 func goBuild(dir, output string, args ...string) error {
@@ -73,7 +79,11 @@ func goBuild(dir, output string, args ...string) error {
 	}
 	cmd := exec.Command("go", append([]string{"build", "-trimpath", "-o", output}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cgo := "CGO_ENABLED=0"
+	if slices.Contains(args, "-race") {
+		cgo = "CGO_ENABLED=1"
+	}
+	cmd.Env = append(os.Environ(), cgo)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build in %s: %w\n%s", dir, err, out)
 	}

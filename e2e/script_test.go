@@ -34,7 +34,11 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
 			s := &server{coracle: b.coracle, dir: filepath.Join(env.WorkDir, "data")}
-			env.Defer(s.kill)
+			env.Defer(func() {
+				if err := s.end(); err != nil {
+					env.T().Fatal(err)
+				}
+			})
 			env.Values[serverKey{}] = s
 			env.Setenv("PATH", b.kubectl+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("ROOT", root)

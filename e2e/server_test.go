@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -24,7 +25,7 @@ type server struct {
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
-	output *bytes.Buffer
+	output bytes.Buffer // of every run
 	exited chan struct{}
 }
 
@@ -33,7 +34,11 @@ const patience = 30 * time.Second
 
 func newServer(t testing.TB) *server {
 	s := &server{coracle: tools(t).coracle, dir: filepath.Join(t.TempDir(), "data")}
-	t.Cleanup(func() { s.kill() })
+	t.Cleanup(func() {
+		if err := s.end(); err != nil {
+			t.Error(err)
+		}
+	})
 	return s
 }
 
@@ -51,8 +56,8 @@ func (s *server) up(flags ...string) error {
 		port = s.url[len("https://127.0.0.1:"):] // where clients expect it
 	}
 	args := append([]string{"up", "--data-dir", s.dir, "--secure-port", port}, flags...)
-	s.cmd, s.output, s.exited = exec.Command(s.coracle, args...), &bytes.Buffer{}, make(chan struct{})
-	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
+	s.cmd, s.exited = exec.Command(s.coracle, args...), make(chan struct{})
+	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -69,7 +74,7 @@ func (s *server) ready() error {
 		select {
 		case <-s.exited:
 			s.cmd = nil
-			return fmt.Errorf("the server ended: %s", s.output)
+			return fmt.Errorf("the server ended: %s", s.output.String())
 		case <-time.After(10 * time.Millisecond):
 		}
 		config, err := clientcmd.LoadFromFile(s.kubeconfig())
@@ -97,7 +102,7 @@ func (s *server) ready() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the server is not ready after %s: %s", patience, s.output)
+	return fmt.Errorf("the server is not ready after %s; see what it is doing:\n%s", patience, s.stacks())
 }
 
 // down asks the server to stop and waits until it has.
@@ -111,12 +116,12 @@ func (s *server) down() error {
 	select {
 	case <-s.exited:
 	case <-time.After(patience):
-		return fmt.Errorf("the server does not stop: %s", s.output)
+		return fmt.Errorf("the server does not stop; see what it is doing:\n%s", s.stacks())
 	}
 	code := s.cmd.ProcessState.ExitCode()
 	s.cmd = nil
 	if code != 0 {
-		return fmt.Errorf("the server ended with exit code %d: %s", code, s.output)
+		return fmt.Errorf("the server ended with exit code %d: %s", code, s.output.String())
 	}
 	return nil
 }
@@ -130,6 +135,25 @@ func (s *server) kill() {
 		<-s.exited
 		s.cmd = nil
 	}
+}
+
+// end ends the server, and reports what must never be in its output, whatever was asked of it.
+func (s *server) end() error {
+	s.kill()
+	for _, mishap := range []string{"DATA RACE", "panic", "fatal error"} {
+		if strings.Contains(s.output.String(), mishap) {
+			return fmt.Errorf("the server's output has %q:\n%s", mishap, s.output.String())
+		}
+	}
+	return nil
+}
+
+// stacks ends the server by the signal at which Go prints every goroutine, and returns its output.
+func (s *server) stacks() string {
+	s.cmd.Process.Signal(syscall.SIGQUIT)
+	<-s.exited
+	s.cmd = nil
+	return s.output.String()
 }
 
 // client is the administrator's configuration for client-go.
