@@ -34,6 +34,8 @@ type Kind struct {
 	ToStored   func(runtime.Object) (runtime.Object, error)
 	FromStored func(runtime.Object) (runtime.Object, error)
 
+	// Virtual: objects of the kind are made when asked for, and never stored.
+	Virtual bool
 	// ReturnDeleted: a deletion answers with the object instead of a Status.
 	ReturnDeleted bool
 	// OrphanByDefault: what an object owns outlives it unless the client says otherwise.
