@@ -69,12 +69,10 @@ func storageKinds() []*Kind {
 			ReturnDeleted: true,
 			Subresources:  onlyStatus(),
 			Strategy: Strategy{
-				PrepareForCreate: on(func(a *storagev1.VolumeAttachment) { a.Status = storagev1.VolumeAttachmentStatus{} }),
-				Validate:         check(validateVolumeAttachment),
-				ValidateUpdate: checkChange(func(a, old *storagev1.VolumeAttachment) errorList {
-					return declaredUnchanged(specPath(), a.Spec, old.Spec)
-				}),
-				ValidateStatusUpdate: checkChange(func(a, _ *storagev1.VolumeAttachment) errorList { return validateVolumeAttachment(a) }),
+				PrepareForCreate:     on(func(a *storagev1.VolumeAttachment) { a.Status = storagev1.VolumeAttachmentStatus{} }),
+				Validate:             check(validateNewAttachment),
+				Revalidate:           checkChange(validateAttachmentChange),
+				ValidateStatusUpdate: checkChange(validateAttachmentChange),
 				RequireVersion:       true,
 			},
 			Table: volumeAttachmentTable(),

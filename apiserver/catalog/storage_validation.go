@@ -136,10 +136,19 @@ func validateStorageCapacityChange(c, old *storagev1.CSIStorageCapacity) errorLi
 	return append(errs, unchanged(field.NewPath("storageClassName"), c.StorageClassName, old.StorageClassName)...)
 }
 
-func validateVolumeAttachment(a *storagev1.VolumeAttachment) errorList {
+func validateNewAttachment(a *storagev1.VolumeAttachment) errorList {
+	return append(validateAttacher(a.Spec.Attacher, specPath().Child("attacher")), validateAttachment(a)...)
+}
+
+func validateAttachmentChange(a, old *storagev1.VolumeAttachment) errorList {
+	errs := append(validateDriverName(a.Spec.Attacher, specPath().Child("attacher")), validateAttachment(a)...)
+	return append(errs, declaredUnchanged(specPath(), a.Spec, old.Spec)...)
+}
+
+func validateAttachment(a *storagev1.VolumeAttachment) errorList {
+	var errs errorList
 	path := specPath()
 	name := a.Spec.Source.PersistentVolumeName
-	errs := validateAttacher(a.Spec.Attacher, path.Child("attacher"))
 	at := path.Child("source")
 	switch inline := a.Spec.Source.InlineVolumeSpec; {
 	case inline == nil && name == nil:
