@@ -10,6 +10,7 @@
 //	as USER ARG...            run kubectl with the kubeconfig USER.conf in the script's directory
 //	eventually REGEXP CMD...  run a command until its output matches
 //	let NAME CMD...           run a command and keep its output in an environment variable
+//	mode OCTAL FILE...        check the permissions of files
 //	curl [FLAG...] URL        send a request; prints the status code, and then the body
 //
 // kubectl is built from its Go module, in the nested modules under kubectl/; KUBECTL_MINOR chooses the version

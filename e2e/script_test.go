@@ -1,14 +1,7 @@
 package e2e
 
 import (
-	"bytes"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"as":         cmdAs,
 			"eventually": cmdEventually,
 			"let":        cmdLet,
+			"mode":       cmdMode,
 		},
 	})
 }
@@ -127,61 +121,16 @@ func cmdLet(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 }
 
-// curl is the part of curl that the scripts need, so that none need be installed. It prints the status code on a line
-// of its own, and then the body. Unlike curl it fails only when there is no answer.
-func curl() {
-	if err := request(os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "curl:", err)
-		os.Exit(1)
+// cmdMode checks the permissions of files: who else on this machine may read them.
+func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: mode OCTAL FILE...")
 	}
-}
-
-type headers struct{ http.Header }
-
-func (h headers) String() string { return "" }
-func (h headers) Set(s string) error {
-	name, value, ok := strings.Cut(s, ":")
-	if !ok {
-		return errors.New("a header is NAME: VALUE")
-	}
-	h.Add(name, strings.TrimSpace(value))
-	return nil
-}
-
-func request(args []string, out io.Writer) error {
-	f := flag.NewFlagSet("curl", flag.ContinueOnError)
-	cacert := f.String("cacert", "", "file of trusted authorities")
-	insecure := f.Bool("k", false, "trust any server")
-	method := f.String("X", "GET", "method")
-	body := f.String("d", "", "body")
-	h := headers{http.Header{}}
-	f.Var(h, "H", "header")
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	config := &tls.Config{InsecureSkipVerify: *insecure}
-	if *cacert != "" {
-		data, err := os.ReadFile(*cacert)
-		if err != nil {
-			return err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(data) {
-			return fmt.Errorf("%s holds no certificate", *cacert)
+	for _, file := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(file))
+		ts.Check(err)
+		if got := fmt.Sprintf("%o", info.Mode().Perm()); got != args[0] {
+			ts.Fatalf("%s has mode %s, want %s", file, got, args[0])
 		}
 	}
-	r, err := http.NewRequest(*method, f.Arg(0), bytes.NewBufferString(*body))
-	if err != nil {
-		return err
-	}
-	r.Header = h.Header
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}, Timeout: patience}
-	answer, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	fmt.Fprintln(out, answer.StatusCode)
-	_, err = io.Copy(out, answer.Body)
-	return err
 }
