@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -106,13 +107,16 @@ func (s *server) ready() error {
 }
 
 // down asks the server to stop and waits until it has.
-func (s *server) down() error {
+func (s *server) down() error { return s.stop(syscall.SIGTERM) }
+
+// stop sends a signal at which the server should end by itself, and waits until it has.
+func (s *server) stop(signal os.Signal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cmd == nil {
 		return errors.New("the server is not up")
 	}
-	s.cmd.Process.Signal(syscall.SIGTERM)
+	s.cmd.Process.Signal(signal)
 	select {
 	case <-s.exited:
 	case <-time.After(patience):
