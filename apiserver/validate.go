@@ -33,6 +33,9 @@ func (c *call) validateCreate(obj runtime.Object, m metav1.Object) error {
 func (c *call) validateUpdate(obj, old runtime.Object, m, oldMeta metav1.Object) error {
 	errs := c.validateMetadata(m)
 	errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(m, oldMeta, field.NewPath("metadata"))...)
+	if c.sub.Validate != nil {
+		return c.invalid(m, append(errs, c.sub.Validate(obj, old)...))
+	}
 	st := c.kind.Strategy
 	switch c.sub.Name {
 	case "binding", "finalize", "scale":
@@ -74,5 +77,5 @@ func (c *call) invalid(m metav1.Object, errs field.ErrorList) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return apierrors.NewInvalid(c.kind.GroupKind(), m.GetName(), catalog.Ordered(errs))
+	return apierrors.NewInvalid(c.kind.Checked(), m.GetName(), catalog.Ordered(errs))
 }

@@ -126,6 +126,11 @@ func (k *Kind) GroupResource() schema.GroupResource {
 	return schema.GroupResource{Group: k.Group, Resource: k.Resource}
 }
 
+// Checked is the kind as errors about an object's content name it: as it is stored.
+func (k *Kind) Checked() schema.GroupKind {
+	return schema.GroupKind{Group: k.GroupResource().Group, Kind: k.Kind}
+}
+
 // Qualified is the resource as error messages name it: pods, or deployments.apps.
 func (k *Kind) Qualified() schema.GroupResource {
 	return schema.GroupResource{Group: k.Group, Resource: k.Resource}
