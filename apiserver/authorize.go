@@ -13,6 +13,8 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"coracle/apiserver/authz"
+	"coracle/apiserver/decision"
+	"coracle/apiserver/why"
 	"coracle/rbac"
 )
 
@@ -22,6 +24,7 @@ func (s *Server) authorize(next http.Handler) http.Handler {
 		a := attributesOf(r)
 		answer := s.Authz.Authorize(r.Context(), a)
 		if !answer.Allowed() {
+			s.hint(r)
 			s.fail(w, r, refused(a, answer))
 			return
 		}
@@ -68,6 +71,19 @@ func userOf(r *http.Request) user.Info {
 		return &user.DefaultInfo{}
 	}
 	return u
+}
+
+// hint tells the client why it is refused, where a setting says so. Kubernetes would not.
+func (s *Server) hint(r *http.Request) {
+	if !s.HintClients {
+		return
+	}
+	rec := *decision.From(r.Context())
+	rec.Code = http.StatusForbidden
+	warn(r.Context(), "why: "+why.Line(&rec))
+	for _, command := range why.Advice(&rec) {
+		warn(r.Context(), "smallest grant: "+command)
+	}
 }
 
 // refused is a 403, or a 500 when an authorizer could not do its work.

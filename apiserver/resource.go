@@ -85,6 +85,9 @@ func (c *call) operation() (serve func(*call) error, verbs []string) {
 		return c.subresource(), c.sub.Verbs
 	}
 	verbs = c.kind.AllVerbs()
+	if c.kind.Virtual {
+		return c.virtual(), verbs
+	}
 	if review := c.review(); review != nil {
 		return review, verbs
 	}

@@ -34,7 +34,7 @@ type Config struct {
 	Tokens     Tokens
 	OpenAPI    *openapi.Service
 	Owners     *fieldowner.Owners
-	Decisions  Decisions
+	Decisions  *decision.Log
 	Gatherers  prometheus.Gatherers
 	Registerer prometheus.Registerer
 	Version    Version
@@ -45,11 +45,8 @@ type Config struct {
 	Ready []Check
 	// MaxBody bounds a request's body in bytes; 0 means upstream's 3 MiB.
 	MaxBody int64
-}
-
-// Decisions takes finished records.
-type Decisions interface {
-	Keep(*decision.Record)
+	// HintClients sends the explanation of a refusal to the client as well, as a warning.
+	HintClients bool
 }
 
 // Check is one line of /readyz?verbose.

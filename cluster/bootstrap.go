@@ -195,6 +195,9 @@ func apiService(ctx context.Context, client kubernetes.Interface, have *registry
 			return err
 		})
 	}
+	if address.Addr().IsLoopback() {
+		return writes // an endpoint may not be a loopback address: from a pod it would lead elsewhere
+	}
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Name: name, Namespace: ns, Labels: map[string]string{discoveryv1.LabelServiceName: name}},
 		AddressType: discoveryv1.AddressTypeIPv4,

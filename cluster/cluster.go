@@ -25,6 +25,7 @@ import (
 	"coracle/apiserver/fieldowner"
 	"coracle/apiserver/openapi"
 	"coracle/apiserver/registry"
+	"coracle/apiserver/why"
 	"coracle/apiserver/wire"
 	"coracle/authn/pki"
 	"coracle/storage"
@@ -90,7 +91,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	c.URL = "https://" + reachable(listener.Addr())
 
 	// Objects: kinds, their bytes, and the cache that serves them.
-	kinds := catalog.New(catalog.Builtin())
+	kinds := catalog.New(append(catalog.Builtin(), why.Kinds()...))
 	scheme, err := wire.NewScheme()
 	if err != nil {
 		return nil, err
@@ -126,22 +127,23 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	c.Decisions = decision.NewLog(decisionsKept)
 	started := newLatch()
 	c.server = apiserver.New(apiserver.Config{
-		Catalog:    kinds,
-		Registry:   objects,
-		Codec:      codec,
-		Authn:      strategies,
-		Authz:      authorizers,
-		Admission:  plugins,
-		Tokens:     tokens,
-		OpenAPI:    openapi.New(kinds, "v"+apiMinor),
-		Owners:     fieldowner.New(scheme),
-		Decisions:  c.Decisions,
-		Gatherers:  prometheus.Gatherers{metrics},
-		Registerer: metrics,
-		Version:    versionInfo(config.Version),
-		Log:        config.Log,
-		Now:        config.Now,
-		Ready:      []apiserver.Check{{Name: "poststarthook/bootstrap", Do: started.check}},
+		Catalog:     kinds,
+		Registry:    objects,
+		Codec:       codec,
+		Authn:       strategies,
+		Authz:       authorizers,
+		Admission:   plugins,
+		Tokens:      tokens,
+		OpenAPI:     openapi.New(kinds, "v"+apiMinor),
+		Owners:      fieldowner.New(scheme),
+		Decisions:   c.Decisions,
+		Gatherers:   prometheus.Gatherers{metrics},
+		Registerer:  metrics,
+		Version:     versionInfo(config.Version),
+		Log:         config.Log,
+		Now:         config.Now,
+		HintClients: config.Hints == "client",
+		Ready:       []apiserver.Check{{Name: "poststarthook/bootstrap", Do: started.check}},
 	})
 	c.http = &http.Server{
 		Handler:           c.server,
@@ -152,6 +154,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		ErrorLog:          quietLog(config.Log),
 	}
 	c.parts.Go(func() { c.serve(listener) })
+	c.parts.Go(func() { c.narrate(running) })
 
 	// Everything that talks to the server does so under a name of its own.
 	identities, err := writeKubeconfigs(config, keys, c.URL)

@@ -21,12 +21,20 @@ func (l *Log) Keep(r *Record) {
 	defer l.mu.Unlock()
 	l.ring[l.written%uint64(len(l.ring))] = r
 	l.written++
+	r.Sequence = l.written
 	for ch := range l.follow {
 		select {
 		case ch <- r:
 		default: // a follower that is too slow misses records; it is never waited for
 		}
 	}
+}
+
+// Sequence is that of the newest record.
+func (l *Log) Sequence() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.written
 }
 
 // Newest returns the kept records, the newest first.
@@ -39,6 +47,19 @@ func (l *Log) Newest() []*Record {
 		out[i] = l.ring[(l.written-1-i)%uint64(len(l.ring))]
 	}
 	return out
+}
+
+// Since returns the kept records after a sequence number, the oldest first, and the newest one's number.
+func (l *Log) Since(sequence uint64) ([]*Record, uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	size := uint64(len(l.ring))
+	first := max(sequence, l.written-min(l.written, size))
+	var out []*Record
+	for i := first; i < l.written; i++ {
+		out = append(out, l.ring[i%size])
+	}
+	return out, l.written
 }
 
 // Find returns a kept record by its id, nil for none.

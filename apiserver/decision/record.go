@@ -17,6 +17,8 @@ import (
 // Record is what was decided about one request. Its stages fill it one after the other, so it needs no lock
 // until it is finished; after that nobody changes it.
 type Record struct {
+	// Sequence counts the records that were kept; the log sets it.
+	Sequence uint64
 	ID       string // the Audit-ID
 	Received time.Time
 	Took     time.Duration

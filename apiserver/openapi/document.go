@@ -206,7 +206,9 @@ func markKinds(m *models, kinds []*catalog.Kind, gv schema.GroupVersion) {
 			continue
 		}
 		mark(typeOf(k.New()), k.Kind)
-		mark(typeOf(k.NewList()), k.ListKind())
+		if k.NewList != nil {
+			mark(typeOf(k.NewList()), k.ListKind())
+		}
 		for _, s := range k.Subresources {
 			if s.New != nil && s.Kind.GroupVersion() == gv && s.Kind != k.GroupVersionKind {
 				mark(typeOf(s.New()), s.Kind.Kind)

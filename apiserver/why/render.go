@@ -1,0 +1,180 @@
+package why
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apiserver/pkg/authentication/user"
+
+	"coracle/apiserver/authz"
+	"coracle/apiserver/decision"
+	"coracle/rbac"
+)
+
+// Render makes the object of a record.
+func Render(r *decision.Record) *Decision {
+	d := Summarize(r)
+	for _, a := range r.Authentication {
+		one := Authentication{Authenticator: a.Authenticator, Verdict: a.Verdict}
+		if a.Why != nil {
+			one.Why = a.Why.Error()
+		}
+		d.Authentication = append(d.Authentication, one)
+	}
+	d.Authorization, d.Impersonation = Opinions(r.Authorization), Opinions(r.Impersonation)
+	for _, s := range r.Admission {
+		one := Admission{Plugin: s.Plugin, Phase: s.Phase, Changed: s.Changed}
+		if s.Refused != nil {
+			one.Refused = s.Refused.Error()
+		}
+		d.Admission = append(d.Admission, one)
+	}
+	for _, s := range r.Stages {
+		d.Stages = append(d.Stages, Stage{Name: s.Name, Took: s.Took.String()})
+	}
+	return d
+}
+
+// Summarize makes the object without what each stage said: as much as a table shows and selectors select by.
+func Summarize(r *decision.Record) *Decision {
+	gv := GroupVersion()
+	q := r.Request
+	d := &Decision{
+		TypeMeta: metav1.TypeMeta{Kind: "Decision", APIVersion: gv.String()},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: r.ID, UID: types.UID(r.ID), CreationTimestamp: metav1.Time{Time: r.Received},
+			ResourceVersion: strconv.FormatUint(r.Sequence, 10),
+		},
+		Allowed: r.Code != http.StatusUnauthorized && r.Code != http.StatusForbidden,
+		Code:    r.Code,
+		Message: r.Message,
+		Request: Request{
+			Verb: q.Verb, Method: q.Method, Path: q.Path, APIGroup: q.APIGroup, APIVersion: q.APIVersion,
+			Resource: q.ResourceOf, Subresource: q.Subresource, Namespace: q.Namespace, Name: q.Name,
+			SourceIP: host(r.Source), UserAgent: r.Agent,
+		},
+		Took: r.Took.String(),
+		Why:  Line(r),
+	}
+	if u := userOf(r.User); u != nil {
+		d.User = *u
+	}
+	d.ImpersonatedBy = userOf(r.Impersonator)
+	if r.Revision != 0 {
+		d.StoredRevision = strconv.FormatInt(r.Revision, 10)
+	}
+	return d
+}
+
+func host(address string) string {
+	if h, _, err := net.SplitHostPort(address); err == nil {
+		return h
+	}
+	return address
+}
+
+func userOf(u user.Info) *User {
+	if u == nil {
+		return nil
+	}
+	return &User{Username: u.GetName(), UID: u.GetUID(), Groups: u.GetGroups(), Extra: u.GetExtra()}
+}
+
+// Opinions makes the objects of what authorizers said.
+func Opinions(recorded []decision.Opinion) []Opinion {
+	var out []Opinion
+	for _, o := range recorded {
+		one := Opinion{
+			Authorizer: o.Authorizer, Verdict: o.Verdict, On: strings.TrimSpace(o.Verb + " " + o.On),
+			Reason: authz.ReasonOf(o), Text: authz.Explain(o),
+		}
+		if d, ok := o.Because.(rbac.Decision); ok {
+			one.Explanation = d.Explain()
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// Line is the explanation in one line: what granted a request, or what came nearest to it.
+func Line(r *decision.Record) string {
+	switch {
+	case r.Code == http.StatusUnauthorized:
+		return unauthenticated(r.Authentication)
+	case r.Code == http.StatusForbidden:
+		return forbidden(r)
+	case r.Code >= http.StatusBadRequest:
+		return r.Message
+	}
+	for _, o := range r.Authorization {
+		if o.Verdict == authz.Allow.String() {
+			if reason := authz.ReasonOf(o); reason != "" {
+				return reason
+			}
+			return "allowed by " + o.Authorizer
+		}
+	}
+	return r.Message
+}
+
+// unauthenticated is what the authenticators that understood the credential had against it.
+func unauthenticated(asked []decision.Asked) string {
+	var refused []string
+	for _, a := range asked {
+		if a.Verdict == "refused" && a.Why != nil {
+			refused = append(refused, a.Authenticator+": "+a.Why.Error())
+		}
+	}
+	if len(refused) == 0 {
+		return "no credential was presented, and anonymous requests are not let in"
+	}
+	return strings.Join(refused, "; ")
+}
+
+func forbidden(r *decision.Record) string {
+	opinions := r.Authorization
+	if len(opinions) == 0 {
+		opinions = r.Impersonation
+	}
+	for _, s := range r.Admission {
+		if s.Refused != nil {
+			return s.Plugin + ": " + s.Refused.Error()
+		}
+	}
+	for _, o := range opinions {
+		d, ok := o.Because.(rbac.Decision)
+		if !ok || o.Verdict == authz.Allow.String() {
+			continue
+		}
+		e := d.Explain()
+		switch {
+		case len(e.NearMisses) > 0:
+			return e.NearMisses[0].Says
+		case len(e.Holds) == 0:
+			return fmt.Sprintf("%s holds no role here", e.User)
+		}
+		return fmt.Sprintf("no role that %s holds here allows it", e.User)
+	}
+	if r.Message == "" {
+		return errors.New("refused").Error()
+	}
+	return r.Message
+}
+
+// Advice is what would have allowed a refused request: kubectl commands, nil when there is none to recommend.
+func Advice(r *decision.Record) []string {
+	for _, o := range append(r.Impersonation[:len(r.Impersonation):len(r.Impersonation)], r.Authorization...) {
+		if d, ok := o.Because.(rbac.Decision); ok && r.Code == http.StatusForbidden {
+			if e := d.Explain(); e.Smallest != nil {
+				return e.Smallest.Commands
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"coracle/apiserver/why"
+)
+
+func partial(resource, group string) schema.GroupVersionResource {
+	return schema.GroupVersionResource{Resource: resource, Group: group}
+}
+
+const groupPath = "/apis/" + why.Group + "/v1alpha1/"
+
+// whyCommand explains what was decided.
+func whyCommand() *cobra.Command {
+	c := &connection{}
+	cmd := &cobra.Command{
+		Use:   "why [ID]",
+		Short: "Explain why a request was allowed or refused",
+		Long: `Explain why a request was allowed or refused: who asked, what each authenticator and authorizer said, which binding, role
+and rule granted it, or what came nearest to it, and the smallest change that would have allowed it.
+
+Without an ID it is about the last refusal. IDs are printed beside each refusal in the server's terminal, by
+` + "`kubectl get decisions -o wide`" + `, and in the Audit-ID header of every answer.
+
+Whoever may not read decisions is shown their own, if they may read mydecisions.`,
+		Example: `  coracle why
+  coracle why 13545f64-4a59-4e69-8203-1756f82d8418
+  coracle why can --as system:serviceaccount:blue:some-sa list pods -n blue`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config, _, err := c.client()
+			if err != nil {
+				return err
+			}
+			d, err := findDecision(cmd.Context(), config, args)
+			if err != nil {
+				return err
+			}
+			if done, err := c.print(cmd.OutOrStdout(), d); done {
+				return err
+			}
+			return tellDecision(cmd.OutOrStdout(), d)
+		},
+	}
+	c.addFlags(cmd.PersistentFlags())
+	cmd.AddCommand(canCommand(c))
+	return cmd
+}
+
+// findDecision gets the decision named, or the newest refusal.
+func findDecision(ctx context.Context, config *rest.Config, args []string) (*why.Decision, error) {
+	var firstErr error
+	for _, resource := range []string{"decisions", "mydecisions"} {
+		d := &why.Decision{}
+		var err error
+		if len(args) == 1 {
+			err = call(ctx, config, "GET", groupPath+resource+"/"+url.PathEscape(args[0]), nil, d)
+		} else {
+			list := &why.DecisionList{}
+			err = call(ctx, config, "GET", groupPath+resource+"?fieldSelector="+url.QueryEscape("allowed=false"), nil, list)
+			if err == nil && len(list.Items) == 0 {
+				return nil, errors.New("no request was refused lately; `kubectl get decisions` lists all, and `coracle why ID` explains one")
+			}
+			if err == nil {
+				d = &list.Items[len(list.Items)-1]
+			}
+		}
+		switch {
+		case err == nil:
+			return d, nil
+		case !apierrors.IsForbidden(err):
+			return nil, err
+		case firstErr == nil:
+			firstErr = err
+		}
+	}
+	return nil, firstErr
+}
+
+// tellDecision writes a decision for people.
+func tellDecision(w io.Writer, d *why.Decision) error {
+	var b strings.Builder
+	what := strings.TrimSpace(fmt.Sprintf("%s %s", d.Request.Method, d.Request.Path))
+	fmt.Fprintf(&b, "%s\n  answered %d", what, d.Code)
+	if d.Message != "" {
+		fmt.Fprintf(&b, ": %s", d.Message)
+	}
+	b.WriteString("\n\nWho asked\n")
+	for _, a := range d.Authentication {
+		fmt.Fprintf(&b, "  %-16s %s", a.Authenticator, a.Verdict)
+		if a.Why != "" {
+			fmt.Fprintf(&b, ": %s", a.Why)
+		}
+		b.WriteString("\n")
+	}
+	if d.ImpersonatedBy != nil {
+		fmt.Fprintf(&b, "  %s acts as %s\n", d.ImpersonatedBy.Username, d.User.Username)
+		tellOpinions(&b, d.Impersonation)
+	} else if d.User.Username != "" {
+		fmt.Fprintf(&b, "  is %s, of %s\n", d.User.Username, strings.Join(d.User.Groups, ", "))
+	}
+	if len(d.Authorization) > 0 {
+		b.WriteString("\nMay they\n")
+		tellOpinions(&b, d.Authorization)
+	}
+	if len(d.Admission) > 0 {
+		b.WriteString("\nWhat admission did\n")
+		for _, a := range d.Admission {
+			for _, change := range a.Changed {
+				fmt.Fprintf(&b, "  %s set %s\n", a.Plugin, change)
+			}
+			if a.Refused != "" {
+				fmt.Fprintf(&b, "  %s refused: %s\n", a.Plugin, a.Refused)
+			}
+		}
+	}
+	if d.StoredRevision != "" {
+		fmt.Fprintf(&b, "\nStored as resourceVersion %s\n", d.StoredRevision)
+	}
+	fmt.Fprintf(&b, "\nTook %s", d.Took)
+	for i, s := range d.Stages {
+		sep := ", "
+		if i == 0 {
+			sep = ": "
+		}
+		fmt.Fprintf(&b, "%s%s %s", sep, s.Name, s.Took)
+	}
+	_, err := fmt.Fprintln(w, b.String())
+	return err
+}
+
+func tellOpinions(b *strings.Builder, opinions []why.Opinion) {
+	for _, o := range opinions {
+		fmt.Fprintf(b, "  %s: %s\n", o.Authorizer, o.Verdict)
+		if o.Verdict == "no opinion" && o.Explanation == nil {
+			continue
+		}
+		for line := range strings.Lines(o.Text) {
+			fmt.Fprintf(b, "    %s\n", strings.TrimRight(line, "\n"))
+		}
+	}
+}
+
+// canCommand explains a hypothetical request.
+func canCommand(c *connection) *cobra.Command {
+	var as string
+	var groups []string
+	cmd := &cobra.Command{
+		Use:   "can VERB RESOURCE[/SUBRESOURCE] [NAME]",
+		Short: "Explain whether somebody may do something, and why",
+		Example: `  coracle why can list pods -n blue
+  coracle why can --as alice --as-group dev create deployments.apps -n blue
+  coracle why can --as system:serviceaccount:blue:some-sa get /metrics`,
+		Args: cobra.RangeArgs(2, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config, namespace, err := c.client()
+			if err != nil {
+				return err
+			}
+			a, err := attributes(config, namespace, args)
+			if err != nil {
+				return err
+			}
+			question := &why.AccessExplanation{
+				TypeMeta: metav1.TypeMeta{Kind: "AccessExplanation", APIVersion: why.Group + "/v1alpha1"},
+				Spec:     authorizationv1.SubjectAccessReviewSpec{User: as, Groups: withImplied(as, groups)},
+			}
+			if a.ResourceRequest {
+				question.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{
+					Namespace: a.Namespace, Verb: a.Verb, Group: a.APIGroup, Version: a.APIVersion,
+					Resource: a.Resource, Subresource: a.Subresource, Name: a.Name,
+				}
+			} else {
+				question.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Path: a.Path, Verb: a.Verb}
+			}
+			if err := call(cmd.Context(), config, "POST", groupPath+"accessexplanations", question, question); err != nil {
+				return err
+			}
+			if done, err := c.print(cmd.OutOrStdout(), question); done {
+				return err
+			}
+			var b strings.Builder
+			b.WriteString(map[bool]string{true: "yes\n", false: "no\n"}[question.Status.Allowed])
+			tellOpinions(&b, question.Status.Opinions)
+			_, err = fmt.Fprint(cmd.OutOrStdout(), b.String())
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&as, "as", "", "whom the question is about (default: yourself)")
+	cmd.Flags().StringSliceVar(&groups, "as-group", nil, "their groups")
+	return cmd
+}
+
+// withImplied adds the groups that authentication would have added.
+func withImplied(as string, groups []string) []string {
+	if as == "" {
+		return groups
+	}
+	if rest, ok := strings.CutPrefix(as, "system:serviceaccount:"); ok && len(groups) == 0 {
+		ns, _, _ := strings.Cut(rest, ":")
+		groups = append(groups, "system:serviceaccounts", "system:serviceaccounts:"+ns)
+	}
+	if as == "system:anonymous" {
+		return append(groups, "system:unauthenticated")
+	}
+	return append(groups, "system:authenticated")
+}
