@@ -123,18 +123,26 @@ func Line(r *decision.Record) string {
 	return r.Message
 }
 
-// unauthenticated is what the authenticators that understood the credential had against it.
+// unauthenticated is what the authenticators that understood the credential had against it; or, when none understood
+// it, why each passed on.
 func unauthenticated(asked []decision.Asked) string {
-	var refused []string
+	var refused, passed []string
 	for _, a := range asked {
-		if a.Verdict == "refused" && a.Why != nil {
+		switch {
+		case a.Why == nil:
+		case a.Verdict == "refused":
 			refused = append(refused, a.Authenticator+": "+a.Why.Error())
+		case a.Authenticator != "x509" && a.Authenticator != "anonymous" && a.Authenticator != "requestheader":
+			passed = append(passed, a.Authenticator+": "+a.Why.Error())
 		}
 	}
-	if len(refused) == 0 {
-		return "no credential was presented, and anonymous requests are not let in"
+	switch {
+	case len(refused) > 0:
+		return strings.Join(refused, "; ")
+	case len(passed) > 0: // strategies for tokens are asked only when there is one
+		return "nobody knows this token; " + strings.Join(passed, "; ")
 	}
-	return strings.Join(refused, "; ")
+	return "no credential was presented, and anonymous requests are not let in"
 }
 
 func forbidden(r *decision.Record) string {
