@@ -40,7 +40,7 @@ func TestLinks(t *testing.T) {
 			}
 			name = strings.TrimSuffix(name, "`")
 			name = name[strings.LastIndexByte(name, '.')+1:]
-			declared := regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type |\t|var |const )` + regexp.QuoteMeta(name) + `\b`)
+			declared := regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type |package |\t|var |const )` + regexp.QuoteMeta(name) + `\b`)
 			if !declared.Match(content) {
 				t.Errorf("%s links to %s for %s, which is not declared there", page, target, name)
 			}
