@@ -19,7 +19,9 @@ import (
 )
 
 // Mapper knows the kinds of client-go's clientset.
-func (w *World) Mapper() meta.RESTMapper { return testrestmapper.TestOnlyStaticRESTMapper(scheme.Scheme) }
+func (w *World) Mapper() meta.RESTMapper {
+	return testrestmapper.TestOnlyStaticRESTMapper(scheme.Scheme)
+}
 
 // Metadata sees the same objects as Client, as metadata alone.
 func (w *World) Metadata() metadata.Interface {
