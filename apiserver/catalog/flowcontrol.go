@@ -56,9 +56,9 @@ func defaultPriorityLevel(p *flowcontrolv1.PriorityLevelConfiguration) {
 		setDefault(&l.NominalConcurrencyShares, 30)
 		setDefault(&l.LendablePercent, 0)
 		if q := l.LimitResponse.Queuing; q != nil {
-			setDefaultNumber(&q.HandSize, 8)
-			setDefaultNumber(&q.Queues, 64)
-			setDefaultNumber(&q.QueueLengthLimit, 50)
+			setDefaultValue(&q.HandSize, 8)
+			setDefaultValue(&q.Queues, 64)
+			setDefaultValue(&q.QueueLengthLimit, 50)
 		}
 	}
 }

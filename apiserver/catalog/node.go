@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -75,43 +74,4 @@ func validateRuntimeClassChange(c, old *nodev1.RuntimeClass) errorList {
 		errs = append(errs, invalidEach(path, c.Handler, validation.IsDNS1123Label(c.Handler))...)
 	}
 	return append(errs, validateRuntimeClass(c)...)
-}
-
-func validateTolerations(tolerations []corev1.Toleration, path *field.Path) errorList {
-	var errs errorList
-	for i := range tolerations {
-		errs = append(errs, validateToleration(&tolerations[i], path.Index(i))...)
-	}
-	return errs
-}
-
-func validateToleration(t *corev1.Toleration, path *field.Path) errorList {
-	var errs errorList
-	if t.Key != "" {
-		errs = append(errs, metav1validation.ValidateLabelName(t.Key, path.Child("key"))...)
-	} else if t.Operator != corev1.TolerationOpExists {
-		errs = append(errs, field.Invalid(path.Child("operator"), t.Operator,
-			"operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
-	}
-	if t.TolerationSeconds != nil && t.Effect != corev1.TaintEffectNoExecute {
-		errs = append(errs, field.Invalid(path.Child("effect"), t.Effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
-	}
-	at := path.Child("operator")
-	switch t.Operator {
-	case corev1.TolerationOpEqual, "":
-		if texts := validation.IsValidLabelValue(t.Value); len(texts) > 0 {
-			errs = append(errs, field.Invalid(at, t.Value, strings.Join(texts, ";")))
-		}
-	case corev1.TolerationOpExists:
-		if t.Value != "" {
-			errs = append(errs, field.Invalid(at, t.Value, "value must be empty when `operator` is 'Exists'"))
-		}
-	default:
-		errs = append(errs, field.NotSupported(at, t.Operator, []corev1.TolerationOperator{corev1.TolerationOpEqual, corev1.TolerationOpExists}))
-	}
-	effects := []corev1.TaintEffect{corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute}
-	if t.Effect != "" && !slices.Contains(effects, t.Effect) {
-		errs = append(errs, field.NotSupported(path.Child("effect"), t.Effect, effects))
-	}
-	return errs
 }

@@ -2,300 +2,216 @@ package catalog
 
 import (
 	"fmt"
-	"path"
-	"slices"
+	"math"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/util/diff"
-	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // Source of the rules and their sentences: k8s.io/kubernetes/pkg/apis/core/validation/validation.go.
+// Paths are given as Kubernetes gives them, slips included: people search the web for them.
 
-func validatePod(p *corev1.Pod) errorList { return validatePodSpec(&p.Spec, field.NewPath("spec")) }
+// validatePod checks a new pod.
+func validatePod(p *corev1.Pod) errorList {
+	spec := field.NewPath("spec")
+	errs := validateAnyPod(p)
+	if len(p.Spec.EphemeralContainers) > 0 {
+		errs = append(errs, field.Forbidden(spec.Child("ephemeralContainers"), "cannot be set on create"))
+	}
+	if p.Spec.NodeName != "" && len(p.Spec.SchedulingGates) > 0 {
+		errs = append(errs, field.Forbidden(spec.Child("nodeName"), "cannot be set until all schedulingGates have been cleared"))
+	}
+	return append(errs, validateAnnotationsAgree(p.Annotations, &p.Spec, spec)...)
+}
+
+// validateAnyPod checks what must hold of a pod at all times.
+func validateAnyPod(p *corev1.Pod) errorList {
+	spec := field.NewPath("spec")
+	errs := validatePodAnnotations(p.Annotations, &p.Spec, field.NewPath("metadata", "annotations"))
+	errs = append(errs, validatePodSpec(&p.Spec, &p.ObjectMeta, spec)...)
+	if p.Spec.ServiceAccountName == "" { // whose token would it be?
+		for i, v := range p.Spec.Volumes {
+			if v.Projected == nil {
+				continue
+			}
+			for j, s := range v.Projected.Sources {
+				if s.ServiceAccountToken != nil {
+					errs = append(errs, field.Forbidden(spec.Child("volumes").Index(i).Child("projected", "sources").Index(j).Child("serviceAccountToken"),
+						"must not be specified when serviceAccountName is not set"))
+				}
+			}
+		}
+	}
+	if g := p.Spec.TerminationGracePeriodSeconds; g != nil {
+		errs = append(errs, nonNegative(spec.Child("terminationGracePeriodSeconds"), *g)...)
+	}
+	for i := range p.Spec.Containers {
+		errs = append(errs, imagePadding(&p.Spec.Containers[i], spec.Child("containers").Index(i))...)
+	}
+	for i := range p.Spec.InitContainers {
+		errs = append(errs, imagePadding(&p.Spec.InitContainers[i], spec.Child("initContainers").Index(i))...)
+	}
+	return errs
+}
 
 // validatePodTemplateSpec checks the pods-to-be of a workload.
 func validatePodTemplateSpec(t *corev1.PodTemplateSpec, path *field.Path) errorList {
-	return validatePodSpec(&t.Spec, path.Child("spec"))
+	spec := path.Child("spec")
+	errs := metav1validation.ValidateLabels(t.Labels, path.Child("labels"))
+	errs = append(errs, apivalidation.ValidateAnnotations(t.Annotations, path.Child("annotations"))...)
+	errs = append(errs, validatePodAnnotations(t.Annotations, &t.Spec, path.Child("annotations"))...)
+	errs = append(errs, validatePodSpec(&t.Spec, nil, spec)...)
+	errs = append(errs, validateAnnotationsAgree(t.Annotations, &t.Spec, spec)...)
+	if len(t.Spec.EphemeralContainers) > 0 {
+		errs = append(errs, field.Forbidden(spec.Child("ephemeralContainers"), "ephemeral containers not allowed in pod template"))
+	}
+	return errs
 }
 
-func validatePodSpec(s *corev1.PodSpec, path *field.Path) errorList {
+// validatePodSpec checks a pod's spec; meta is the pod's, nil for a template.
+func validatePodSpec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Path) errorList {
 	var errs errorList
-	volumes, volumeErrs := validateVolumes(s.Volumes, path.Child("volumes"))
+	if s.TerminationGracePeriodSeconds == nil {
+		errs = append(errs, field.Required(path.Child("terminationGracePeriodSeconds"), ""))
+	}
+	volumes, volumeErrs := validateVolumes(s.Volumes, meta, path.Child("volumes"))
 	errs = append(errs, volumeErrs...)
-	if len(s.Containers) == 0 {
-		errs = append(errs, field.Required(path.Child("containers"), ""))
+	claims, claimErrs := validateResourceClaims(s.ResourceClaims, meta, path.Child("resourceClaims"))
+	errs = append(errs, claimErrs...)
+	k := &containerCheck{spec: s, volumes: volumes, claims: claims}
+	errs = append(errs, k.containers(path.Child("containers"))...)
+	errs = append(errs, k.initContainers(path.Child("initContainers"))...)
+	errs = append(errs, k.ephemeralContainers(path.Child("ephemeralContainers"))...)
+	errs = append(errs, validatePodResources(s, claims, path)...)
+	errs = append(errs, validateHostNetworkPorts(s, meta != nil, path.Child("containers"))...)
+	errs = append(errs, neededOneOf(path.Child("restartPolicy"), s.RestartPolicy,
+		corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever)...)
+	errs = append(errs, neededOneOf(path.Child("dnsPolicy"), s.DNSPolicy,
+		corev1.DNSClusterFirstWithHostNet, corev1.DNSClusterFirst, corev1.DNSDefault, corev1.DNSNone)...)
+	errs = append(errs, metav1validation.ValidateLabels(s.NodeSelector, path.Child("nodeSelector"))...)
+	errs = append(errs, validatePodSecurity(s, path.Child("securityContext"))...)
+	if value(s.ShareProcessNamespace) && s.HostPID {
+		errs = append(errs, field.Invalid(path.Child("shareProcessNamespace"), true, "ShareProcessNamespace and HostPID cannot both be enabled"))
 	}
-	names := map[string]bool{}
-	for i := range s.Containers {
-		errs = append(errs, validateContainer(&s.Containers[i], volumes, names, path.Child("containers").Index(i))...)
+	errs = append(errs, validateAffinity(s.Affinity, path.Child("affinity"))...)
+	errs = append(errs, validateDNSConfig(s, path.Child("dnsConfig"))...)
+	for i, g := range s.ReadinessGates {
+		errs = append(errs, qualifiedName(path.Child("readinessGates").Index(i).Child("conditionType"), string(g.ConditionType))...)
 	}
-	for i := range s.InitContainers {
-		errs = append(errs, validateContainer(&s.InitContainers[i], volumes, names, path.Child("initContainers").Index(i))...)
+	errs = append(errs, validateSchedulingGates(s.SchedulingGates, path.Child("schedulingGates"))...)
+	errs = append(errs, validateSpread(s.TopologySpreadConstraints, path.Child("topologySpreadConstraints"))...)
+	errs = append(errs, validateHostProcess(s, path)...)
+	errs = append(errs, validateHostUsers(s, path)...)
+	errs = append(errs, validateHostNames(s, path)...)
+	errs = append(errs, validatePodNames(s, path)...)
+	if s.Overhead != nil {
+		errs = append(errs, validateRequirements(&corev1.ResourceRequirements{Limits: s.Overhead}, containerResource, nil, path.Child("overhead"))...)
 	}
-	restarts := []corev1.RestartPolicy{corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever}
-	switch {
-	case s.RestartPolicy == "":
-		errs = append(errs, field.Required(path.Child("restartPolicy"), ""))
-	case !slices.Contains(restarts, s.RestartPolicy):
-		errs = append(errs, field.NotSupported(path.Child("restartPolicy"), s.RestartPolicy, restarts))
-	}
-	policies := []corev1.DNSPolicy{corev1.DNSClusterFirstWithHostNet, corev1.DNSClusterFirst, corev1.DNSDefault, corev1.DNSNone}
-	if !slices.Contains(policies, s.DNSPolicy) {
-		errs = append(errs, field.NotSupported(path.Child("dnsPolicy"), s.DNSPolicy, policies))
-	}
+	errs = append(errs, validateOS(s, path)...)
+	return append(errs, validateFileKeyVolumes(s, path)...)
+}
+
+// validatePodNames checks the names that a pod's spec mentions, and some numbers among them.
+func validatePodNames(s *corev1.PodSpec, path *field.Path) errorList {
+	var errs errorList
 	if s.ServiceAccountName != "" {
-		for _, msg := range validation.ValidateServiceAccountName(s.ServiceAccountName, false) {
-			errs = append(errs, field.Invalid(path.Child("serviceAccountName"), s.ServiceAccountName, msg))
-		}
+		errs = append(errs, objectName(path.Child("serviceAccountName"), s.ServiceAccountName, apivalidation.ValidateServiceAccountName)...)
+	}
+	if s.DeprecatedServiceAccount != s.ServiceAccountName {
+		errs = append(errs, field.Invalid(path.Child("deprecatedServiceAccount"), s.DeprecatedServiceAccount,
+			fmt.Sprintf("must be the same as serviceAccountName: %q", s.ServiceAccountName)))
 	}
 	if s.NodeName != "" {
-		for _, msg := range validation.NameIsDNSSubdomain(s.NodeName, false) {
-			errs = append(errs, field.Invalid(path.Child("nodeName"), s.NodeName, msg))
-		}
+		errs = append(errs, objectName(path.Child("nodeName"), s.NodeName, apivalidation.NameIsDNSSubdomain)...)
 	}
-	if d := s.ActiveDeadlineSeconds; d != nil && (*d < 1 || *d > 1<<31-1) {
-		errs = append(errs, field.Invalid(path.Child("activeDeadlineSeconds"), *d, utilvalidation.InclusiveRangeError(1, 1<<31-1)))
+	if d := s.ActiveDeadlineSeconds; d != nil {
+		errs = append(errs, within(path.Child("activeDeadlineSeconds"), *d, 1, math.MaxInt32)...)
 	}
 	if s.Hostname != "" {
-		for _, msg := range utilvalidation.IsDNS1123Label(s.Hostname) {
-			errs = append(errs, field.Invalid(path.Child("hostname"), s.Hostname, msg))
+		errs = append(errs, dnsLabel(path.Child("hostname"), s.Hostname)...)
+	}
+	if s.Subdomain != "" {
+		errs = append(errs, dnsLabel(path.Child("subdomain"), s.Subdomain)...)
+	}
+	errs = append(errs, validateTolerations(s.Tolerations, path.Child("tolerations"))...)
+	for i, a := range s.HostAliases {
+		at := path.Child("hostAliases").Index(i)
+		errs = append(errs, anIP(at.Child("ip"), a.IP)...)
+		for j, name := range a.Hostnames {
+			errs = append(errs, dnsSubdomain(at.Child("hostnames").Index(j), name)...)
+		}
+	}
+	if s.PriorityClassName != "" {
+		errs = append(errs, objectName(path.Child("priorityClassName"), s.PriorityClassName, apivalidation.NameIsDNSSubdomain)...)
+	}
+	if n := s.RuntimeClassName; n != nil {
+		errs = append(errs, objectName(path.Child("runtimeClassName"), *n, apivalidation.NameIsDNSSubdomain)...)
+	}
+	if p := s.PreemptionPolicy; p != nil {
+		errs = append(errs, neededOneOf(path.Child("preemptionPolicy"), *p, corev1.PreemptLowerPriority, corev1.PreemptNever)...)
+	}
+	return errs
+}
+
+// validateHostNetworkPorts: on the node's network a container's port is the node's. Templates may leave that open.
+func validateHostNetworkPorts(s *corev1.PodSpec, always bool, path *field.Path) errorList {
+	if !s.HostNetwork {
+		return nil
+	}
+	var errs errorList
+	for i, c := range s.Containers {
+		for j, p := range c.Ports {
+			if p.HostPort != p.ContainerPort && (always || p.HostPort != 0) {
+				errs = append(errs, field.Invalid(path.Index(i).Child("ports").Index(j).Child("hostPort"), p.HostPort,
+					"must match `containerPort` when `hostNetwork` is true"))
+			}
 		}
 	}
 	return errs
 }
 
-func validateVolumes(volumes []corev1.Volume, path *field.Path) (map[string]bool, errorList) {
+func validateDNSConfig(s *corev1.PodSpec, at *field.Path) errorList {
+	const mostNameservers, mostSearches, mostCharacters = 3, 32, 2048
+	c := s.DNSConfig
+	if s.DNSPolicy == corev1.DNSNone && c == nil {
+		return errorList{field.Required(at, "must provide `dnsConfig` when `dnsPolicy` is None")}
+	}
+	if c == nil {
+		return nil
+	}
+	if s.DNSPolicy == corev1.DNSNone && len(c.Nameservers) == 0 {
+		return errorList{field.Required(at.Child("nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None")}
+	}
 	var errs errorList
-	names := map[string]bool{}
-	for i := range volumes {
-		v, at := &volumes[i], path.Index(i)
-		switch {
-		case v.Name == "":
-			errs = append(errs, field.Required(at.Child("name"), ""))
-		case names[v.Name]:
-			errs = append(errs, field.Duplicate(at.Child("name"), v.Name))
-		default:
-			for _, msg := range utilvalidation.IsDNS1123Label(v.Name) {
-				errs = append(errs, field.Invalid(at.Child("name"), v.Name, msg))
-			}
+	if len(c.Nameservers) > mostNameservers {
+		errs = append(errs, field.Invalid(at.Child("nameservers"), c.Nameservers, fmt.Sprintf("must not have more than %v nameservers", mostNameservers)))
+	}
+	for i, ip := range c.Nameservers {
+		errs = append(errs, anIP(at.Child("nameservers").Index(i), ip)...)
+	}
+	searches := at.Child("searches")
+	if len(c.Searches) > mostSearches {
+		errs = append(errs, field.Invalid(searches, c.Searches, fmt.Sprintf("must not have more than %v search paths", mostSearches)))
+	}
+	if len(strings.Join(c.Searches, " ")) > mostCharacters {
+		errs = append(errs, field.Invalid(searches, c.Searches, fmt.Sprintf("must not have more than %v characters (including spaces) in the search list", mostCharacters)))
+	}
+	for i, search := range c.Searches {
+		if search == "." {
+			continue
 		}
-		names[v.Name] = true
-		errs = append(errs, validateVolumeSource(&v.VolumeSource, at)...)
+		search = strings.TrimSuffix(search, ".")
+		errs = append(errs, invalidEach(searches.Index(i), search, validation.IsDNS1123SubdomainWithUnderscore(search))...)
 	}
-	return names, errs
-}
-
-func validateVolumeSource(v *corev1.VolumeSource, at *field.Path) errorList {
-	var errs errorList
-	switch {
-	case v.Secret != nil:
-		if v.Secret.SecretName == "" {
-			errs = append(errs, field.Required(at.Child("secret", "secretName"), ""))
+	for i, o := range c.Options {
+		if o.Name == "" {
+			errs = append(errs, field.Required(at.Child("options").Index(i), "must not be empty"))
 		}
-		errs = append(errs, validateMode(v.Secret.DefaultMode, at.Child("secret", "defaultMode"))...)
-		errs = append(errs, validateItems(v.Secret.Items, at.Child("secret", "items"))...)
-	case v.ConfigMap != nil:
-		if v.ConfigMap.Name == "" {
-			errs = append(errs, field.Required(at.Child("configMap", "name"), ""))
-		}
-		errs = append(errs, validateMode(v.ConfigMap.DefaultMode, at.Child("configMap", "defaultMode"))...)
-		errs = append(errs, validateItems(v.ConfigMap.Items, at.Child("configMap", "items"))...)
-	case v.HostPath != nil:
-		if v.HostPath.Path == "" {
-			errs = append(errs, field.Required(at.Child("hostPath", "path"), ""))
-		}
-		errs = append(errs, noBacksteps(v.HostPath.Path, at.Child("hostPath", "path"))...)
-	case v.Projected != nil:
-		errs = append(errs, validateMode(v.Projected.DefaultMode, at.Child("projected", "defaultMode"))...)
-		for i, s := range v.Projected.Sources {
-			source := at.Child("projected", "sources").Index(i)
-			if t := s.ServiceAccountToken; t != nil {
-				if t.ExpirationSeconds != nil && *t.ExpirationSeconds < 10*60 {
-					errs = append(errs, field.Invalid(source.Child("serviceAccountToken", "expirationSeconds"), *t.ExpirationSeconds, "may not specify a duration less than 10 minutes"))
-				}
-				errs = append(errs, validateLocalPath(t.Path, source.Child("serviceAccountToken", "path"))...)
-			}
-			if s.Secret != nil {
-				errs = append(errs, validateItems(s.Secret.Items, source.Child("secret", "items"))...)
-			}
-			if s.ConfigMap != nil {
-				errs = append(errs, validateItems(s.ConfigMap.Items, source.Child("configMap", "items"))...)
-			}
-		}
-	case v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == "":
-		errs = append(errs, field.Required(at.Child("persistentVolumeClaim", "claimName"), ""))
-	}
-	return errs
-}
-
-func validateMode(mode *int32, at *field.Path) errorList {
-	if mode != nil && (*mode < 0 || *mode > 0o777) {
-		return errorList{field.Invalid(at, *mode, "must be a number between 0 and 0777 (octal), both inclusive")}
-	}
-	return nil
-}
-
-func validateItems(items []corev1.KeyToPath, at *field.Path) errorList {
-	var errs errorList
-	for i, item := range items {
-		if item.Key == "" {
-			errs = append(errs, field.Required(at.Index(i).Child("key"), ""))
-		}
-		errs = append(errs, validateLocalPath(item.Path, at.Index(i).Child("path"))...)
-		errs = append(errs, validateMode(item.Mode, at.Index(i).Child("mode"))...)
-	}
-	return errs
-}
-
-// validateLocalPath keeps a file inside its volume.
-func validateLocalPath(p string, at *field.Path) errorList {
-	switch {
-	case p == "":
-		return errorList{field.Required(at, "")}
-	case path.IsAbs(p):
-		return errorList{field.Invalid(at, p, "must be a relative path")}
-	case strings.HasPrefix(p, "..") && p != ".." && !strings.HasPrefix(p, "../"):
-		return errorList{field.Invalid(at, p, "must not start with '..'")}
-	}
-	return noBacksteps(p, at)
-}
-
-func noBacksteps(p string, at *field.Path) errorList {
-	if slices.Contains(strings.Split(p, "/"), "..") {
-		return errorList{field.Invalid(at, p, "must not contain '..'")}
-	}
-	return nil
-}
-
-func validateContainer(c *corev1.Container, volumes, names map[string]bool, at *field.Path) errorList {
-	var errs errorList
-	switch {
-	case c.Name == "":
-		errs = append(errs, field.Required(at.Child("name"), ""))
-	case names[c.Name]:
-		errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
-	default:
-		for _, msg := range utilvalidation.IsDNS1123Label(c.Name) {
-			errs = append(errs, field.Invalid(at.Child("name"), c.Name, msg))
-		}
-	}
-	names[c.Name] = true
-	switch {
-	case c.Image == "":
-		errs = append(errs, field.Required(at.Child("image"), ""))
-	case strings.TrimSpace(c.Image) != c.Image:
-		errs = append(errs, field.Invalid(at.Child("image"), c.Image, "must not have leading or trailing whitespace"))
-	}
-	for i, p := range c.Ports {
-		port := at.Child("ports").Index(i)
-		if p.ContainerPort == 0 {
-			errs = append(errs, field.Required(port.Child("containerPort"), ""))
-		} else {
-			for _, msg := range utilvalidation.IsValidPortNum(int(p.ContainerPort)) {
-				errs = append(errs, field.Invalid(port.Child("containerPort"), p.ContainerPort, msg))
-			}
-		}
-		errs = append(errs, validateProtocol(p.Protocol, port.Child("protocol"))...)
-	}
-	mounts := map[string]bool{}
-	for i, m := range c.VolumeMounts {
-		mount := at.Child("volumeMounts").Index(i)
-		switch {
-		case m.Name == "":
-			errs = append(errs, field.Required(mount.Child("name"), ""))
-		case !volumes[m.Name]:
-			errs = append(errs, field.NotFound(mount.Child("name"), m.Name))
-		}
-		switch {
-		case m.MountPath == "":
-			errs = append(errs, field.Required(mount.Child("mountPath"), ""))
-		case mounts[m.MountPath]:
-			errs = append(errs, field.Invalid(mount.Child("mountPath"), m.MountPath, "must be unique"))
-		}
-		mounts[m.MountPath] = true
-		if m.SubPath != "" {
-			errs = append(errs, validateLocalPath(m.SubPath, mount.Child("subPath"))...)
-		}
-	}
-	for i, e := range c.Env {
-		env := at.Child("env").Index(i)
-		if e.Name == "" {
-			errs = append(errs, field.Required(env.Child("name"), ""))
-		} else {
-			for _, msg := range utilvalidation.IsRelaxedEnvVarName(e.Name) {
-				errs = append(errs, field.Invalid(env.Child("name"), e.Name, msg))
-			}
-		}
-		if e.Value != "" && e.ValueFrom != nil {
-			errs = append(errs, field.Invalid(env.Child("valueFrom"), "", "may not be specified when `value` is not empty"))
-		}
-	}
-	pulls := []corev1.PullPolicy{corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever}
-	if !slices.Contains(pulls, c.ImagePullPolicy) {
-		errs = append(errs, field.NotSupported(at.Child("imagePullPolicy"), c.ImagePullPolicy, pulls))
-	}
-	for name, request := range c.Resources.Requests {
-		if limit, ok := c.Resources.Limits[name]; ok && request.Cmp(limit) > 0 {
-			errs = append(errs, field.Invalid(at.Child("resources", "requests"), request.String(), fmt.Sprintf("must be less than or equal to %s limit of %s", name, limit.String())))
-		}
-	}
-	return errs
-}
-
-// validatePodChange: of a pod that exists little can be changed, and its service account cannot.
-func validatePodChange(p, old *corev1.Pod) errorList {
-	var errs errorList
-	spec := field.NewPath("spec")
-	for _, c := range []struct {
-		now, was []corev1.Container
-		name     string
-	}{{p.Spec.Containers, old.Spec.Containers, "containers"}, {p.Spec.InitContainers, old.Spec.InitContainers, "initContainers"}} {
-		if len(c.now) != len(c.was) {
-			return append(errs, field.Forbidden(spec.Child(c.name), "pod updates may not add or remove containers"))
-		}
-	}
-	now, was := p.Spec.ActiveDeadlineSeconds, old.Spec.ActiveDeadlineSeconds
-	switch {
-	case now == nil && was != nil:
-		errs = append(errs, field.Invalid(spec.Child("activeDeadlineSeconds"), now, "must not update from a positive integer to nil value"))
-	case now != nil && was != nil && *was < *now:
-		return append(errs, field.Invalid(spec.Child("activeDeadlineSeconds"), *now, "must be less than or equal to previous value"))
-	}
-	for _, t := range old.Spec.Tolerations {
-		if !slices.ContainsFunc(p.Spec.Tolerations, func(n corev1.Toleration) bool { return n.MatchToleration(&t) }) {
-			errs = append(errs, field.Forbidden(spec.Child("tolerations"), "existing toleration can not be modified except its tolerationSeconds"))
-			break
-		}
-	}
-	for _, g := range p.Spec.SchedulingGates {
-		if !slices.Contains(old.Spec.SchedulingGates, g) {
-			errs = append(errs, field.Forbidden(spec.Child("schedulingGates").Child(g.Name), "only deletion is allowed, but found new scheduling gate '"+g.Name+"'"))
-		}
-	}
-	allowed := p.Spec.DeepCopy()
-	for i := range allowed.Containers {
-		allowed.Containers[i].Image = old.Spec.Containers[i].Image
-	}
-	for i := range allowed.InitContainers {
-		allowed.InitContainers[i].Image = old.Spec.InitContainers[i].Image
-	}
-	allowed.ActiveDeadlineSeconds = old.Spec.ActiveDeadlineSeconds
-	allowed.Tolerations, allowed.SchedulingGates = old.Spec.Tolerations, old.Spec.SchedulingGates
-	if g := old.Spec.TerminationGracePeriodSeconds; g != nil && *g < 0 && value(allowed.TerminationGracePeriodSeconds) == 1 {
-		allowed.TerminationGracePeriodSeconds = g
-	}
-	if !apiequality.Semantic.DeepEqual(*allowed, old.Spec) {
-		errs = append(errs, field.Forbidden(spec, fmt.Sprintf("pod updates may not change fields other than %s\n%v",
-			strings.Join([]string{
-				"`spec.containers[*].image`", "`spec.initContainers[*].image`", "`spec.activeDeadlineSeconds`",
-				"`spec.tolerations` (only additions to existing tolerations)",
-				"`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
-			}, ","), diff.Diff(old.Spec, *allowed))))
 	}
 	return errs
 }

@@ -77,3 +77,11 @@ func fieldsOf[T runtime.Object](f func(T) fields.Set) func(runtime.Object) field
 }
 
 func decimal[N int | int32 | int64](n N) string { return strconv.FormatInt(int64(n), 10) }
+
+// setDefaultValue is setDefault for what is left out as a zero value.
+func setDefaultValue[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}

@@ -1,12 +1,10 @@
 package catalog
 
 import (
-	"cmp"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -18,16 +16,20 @@ import (
 // declared marks errors of rules that the API types declare.
 func declared(errs ...*field.Error) field.ErrorList { return field.ErrorList(errs).MarkBeta() }
 
-// Ordered returns the errors in the order in which Kubernetes reports them.
+// Ordered returns the errors in the order in which Kubernetes reports them, each handwritten one once.
 func Ordered(errs field.ErrorList) field.ErrorList {
-	rank := func(e *field.Error) int {
-		if e.IsBeta() {
-			return 1
+	var first, last field.ErrorList
+	seen := map[string]bool{}
+	for _, e := range errs {
+		switch text := e.Error(); {
+		case e.IsBeta():
+			last = append(last, e)
+		case !seen[text]:
+			seen[text] = true
+			first = append(first, e)
 		}
-		return 0
 	}
-	slices.SortStableFunc(errs, func(a, b *field.Error) int { return cmp.Compare(rank(a), rank(b)) })
-	return errs
+	return append(first, last...)
 }
 
 // required reports an empty value. Rules about an empty value's content are not asked then.

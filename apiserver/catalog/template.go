@@ -13,7 +13,10 @@ func validateTemplate(t *corev1.PodTemplateSpec, path *field.Path) errorList {
 	return validatePodTemplateSpec(t, path)
 }
 
-func templateWarnings(t, old *corev1.PodTemplateSpec, path *field.Path) []string { return nil }
+// templateWarnings are about a template; old is the template before, nil at creation.
+func templateWarnings(t, _ *corev1.PodTemplateSpec, path *field.Path) []string {
+	return podSpecWarnings(&t.Spec, t.Annotations, path)
+}
 
 // alwaysRestarts: pods of these workloads are to run forever.
 func alwaysRestarts(workload string, t *corev1.PodTemplateSpec, path *field.Path) errorList {
@@ -26,5 +29,3 @@ func alwaysRestarts(workload string, t *corev1.PodTemplateSpec, path *field.Path
 	}
 	return errs
 }
-
-func validateClaimSpec(s *corev1.PersistentVolumeClaimSpec, path *field.Path) errorList { return nil }

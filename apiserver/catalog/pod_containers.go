@@ -1,0 +1,301 @@
+package catalog
+
+import (
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// allContainers goes through the containers of a pod: those that run first, those that run, those that were added.
+// With a nil path it gives nil paths.
+func allContainers(s *corev1.PodSpec, path *field.Path) iter.Seq2[*corev1.Container, *field.Path] {
+	in := func(list string, i int) *field.Path {
+		if path == nil {
+			return nil
+		}
+		return path.Child(list).Index(i)
+	}
+	return func(yield func(*corev1.Container, *field.Path) bool) {
+		for i := range s.InitContainers {
+			if !yield(&s.InitContainers[i], in("initContainers", i)) {
+				return
+			}
+		}
+		for i := range s.Containers {
+			if !yield(&s.Containers[i], in("containers", i)) {
+				return
+			}
+		}
+		for i := range s.EphemeralContainers {
+			if !yield((*corev1.Container)(&s.EphemeralContainers[i].EphemeralContainerCommon), in("ephemeralContainers", i)) {
+				return
+			}
+		}
+	}
+}
+
+// isSidecar tells whether an init container keeps running beside the others.
+func isSidecar(c *corev1.Container) bool {
+	return value(c.RestartPolicy) == corev1.ContainerRestartPolicyAlways
+}
+
+// containerCheck holds what the checks of containers need to know of their pod.
+type containerCheck struct {
+	spec    *corev1.PodSpec
+	volumes volumesByName
+	claims  map[string]bool // the resource claims that containers may use
+}
+
+func (k *containerCheck) containers(path *field.Path) errorList {
+	containers := k.spec.Containers
+	if len(containers) == 0 {
+		return errorList{field.Required(path, "")}
+	}
+	var errs errorList
+	names := map[string]bool{}
+	for i := range containers {
+		c, at := &containers[i], path.Index(i)
+		errs = append(errs, k.common(c, at)...)
+		if names[c.Name] {
+			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
+		}
+		names[c.Name] = true
+		errs = append(errs, validateLifecycle(c.Lifecycle, k.spec.TerminationGracePeriodSeconds, at.Child("lifecycle"))...)
+		errs = append(errs, validateProbes(c, at)...)
+		errs = append(errs, validateRestarts(c, at)...)
+	}
+	return append(errs, hostPortConflicts(containers, path)...)
+}
+
+func (k *containerCheck) initContainers(path *field.Path) errorList {
+	var errs errorList
+	names := map[string]bool{}
+	for _, c := range k.spec.Containers {
+		names[c.Name] = true
+	}
+	for i := range k.spec.InitContainers {
+		c, at := &k.spec.InitContainers[i], path.Index(i)
+		errs = append(errs, k.common(c, at)...)
+		if c.RestartPolicy != nil || len(c.RestartPolicyRules) == 0 {
+			errs = append(errs, validateRestarts(c, at)...)
+		} else {
+			errs = append(errs, field.Required(at.Child("restartPolicy"), "must specify restartPolicy when restart rules are used"))
+		}
+		if names[c.Name] {
+			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
+		} else if c.Name != "" {
+			names[c.Name] = true
+		}
+		errs = append(errs, hostPortConflicts(k.spec.InitContainers[i:i+1], path)...)
+		if isSidecar(c) {
+			errs = append(errs, validateLifecycle(c.Lifecycle, k.spec.TerminationGracePeriodSeconds, at.Child("lifecycle"))...)
+			errs = append(errs, validateProbes(c, at)...)
+			continue
+		}
+		const text = "may not be set for init containers without restartPolicy=Always"
+		if c.Lifecycle != nil {
+			errs = append(errs, field.Forbidden(at.Child("lifecycle"), text))
+		}
+		if c.LivenessProbe != nil {
+			errs = append(errs, field.Forbidden(at.Child("livenessProbe"), text))
+		}
+		if c.ReadinessProbe != nil {
+			errs = append(errs, field.Forbidden(at.Child("readinessProbe"), text))
+		}
+		if c.StartupProbe != nil {
+			errs = append(errs, field.Forbidden(at.Child("startupProbe"), text))
+		}
+		for j, p := range c.ResizePolicy {
+			if p.RestartPolicy == corev1.RestartContainer {
+				errs = append(errs, field.Invalid(at.Child("resizePolicy").Index(j).Child("restartPolicy"), p.RestartPolicy,
+					"must not be set to 'RestartContainer' for non-sidecar initContainers"))
+			}
+		}
+	}
+	return errs
+}
+
+func (k *containerCheck) ephemeralContainers(path *field.Path) errorList {
+	var errs errorList
+	targets, names := map[string]bool{}, map[string]bool{}
+	for _, containers := range [][]corev1.Container{k.spec.Containers, k.spec.InitContainers} {
+		for _, c := range containers {
+			targets[c.Name], names[c.Name] = true, true
+		}
+	}
+	for i := range k.spec.EphemeralContainers {
+		e, at := &k.spec.EphemeralContainers[i], path.Index(i)
+		c := (*corev1.Container)(&e.EphemeralContainerCommon)
+		errs = append(errs, k.common(c, at)...)
+		errs = append(errs, imagePadding(c, at)...)
+		if names[e.Name] {
+			errs = append(errs, field.Duplicate(at.Child("name"), e.Name))
+		}
+		names[e.Name] = true
+		if e.TargetContainerName != "" && !targets[e.TargetContainerName] {
+			errs = append(errs, field.NotFound(at.Child("targetContainerName"), e.TargetContainerName))
+		}
+		errs = append(errs, onlyFields(e.EphemeralContainerCommon, at, "cannot be set for an Ephemeral Container",
+			"Name", "Image", "Command", "Args", "WorkingDir", "EnvFrom", "Env", "VolumeMounts", "VolumeDevices",
+			"TerminationMessagePath", "TerminationMessagePolicy", "ImagePullPolicy", "SecurityContext", "Stdin", "StdinOnce", "TTY")...)
+		for j, m := range e.VolumeMounts {
+			mount := at.Child("volumeMounts").Index(j)
+			if m.SubPath != "" {
+				errs = append(errs, field.Forbidden(mount.Child("subPath"), "cannot be set for an Ephemeral Container"))
+			}
+			if m.SubPathExpr != "" {
+				errs = append(errs, field.Forbidden(mount.Child("subPathExpr"), "cannot be set for an Ephemeral Container"))
+			}
+		}
+	}
+	return errs
+}
+
+// onlyFields refuses all fields of a struct that are set and not among those allowed.
+func onlyFields(v any, at *field.Path, text string, allowed ...string) errorList {
+	var errs errorList
+	s := reflect.ValueOf(v)
+	for i := range s.NumField() {
+		name := s.Type().Field(i).Name
+		if slices.Contains(allowed, name) || s.Field(i).IsZero() {
+			continue
+		}
+		first, n := utf8.DecodeRuneInString(name)
+		errs = append(errs, field.Forbidden(at.Child(string(unicode.ToLower(first))+name[n:]), text))
+	}
+	return errs
+}
+
+// common checks what containers of all three sorts have.
+func (k *containerCheck) common(c *corev1.Container, at *field.Path) errorList {
+	errs := append(neededLabel(at.Child("name"), c.Name), needed(at.Child("image"), c.Image)...)
+	errs = append(errs, neededOneOf(at.Child("terminationMessagePolicy"), c.TerminationMessagePolicy,
+		corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError)...)
+	errs = append(errs, validateContainerPorts(c.Ports, at.Child("ports"))...)
+	errs = append(errs, validateEnv(c.Env, at.Child("env"))...)
+	errs = append(errs, validateEnvFrom(c.EnvFrom, at.Child("envFrom"))...)
+	errs = append(errs, validateMounts(c, k.volumes, at.Child("volumeMounts"))...)
+	errs = append(errs, validateDevices(c, k.volumes, at.Child("volumeDevices"))...)
+	errs = append(errs, validatePullPolicy(c.ImagePullPolicy, at.Child("imagePullPolicy"))...)
+	errs = append(errs, validateRequirements(&c.Resources, containerResource, k.claims, at.Child("resources"))...)
+	errs = append(errs, validateResizePolicy(c.ResizePolicy, k.spec.RestartPolicy, at.Child("resizePolicy"))...)
+	return append(errs, validateSecurityContext(c.SecurityContext, k.spec, at.Child("securityContext"))...)
+}
+
+// imagePadding is checked of pods alone: what made it into templates long ago may stay there.
+func imagePadding(c *corev1.Container, at *field.Path) errorList {
+	if padded(c.Image) {
+		return errorList{field.Invalid(at.Child("image"), c.Image, "must not have leading or trailing whitespace")}
+	}
+	return nil
+}
+
+func validateContainerPorts(ports []corev1.ContainerPort, path *field.Path) errorList {
+	var errs errorList
+	names := map[string]bool{}
+	for i, p := range ports {
+		at := path.Index(i)
+		if p.Name != "" {
+			complaints := validation.IsValidPortName(p.Name)
+			errs = append(errs, invalidEach(at.Child("name"), p.Name, complaints)...)
+			switch {
+			case len(complaints) > 0:
+			case names[p.Name]:
+				errs = append(errs, field.Duplicate(at.Child("name"), p.Name))
+			default:
+				names[p.Name] = true
+			}
+		}
+		if p.ContainerPort == 0 {
+			errs = append(errs, field.Required(at.Child("containerPort"), ""))
+		} else {
+			errs = append(errs, portNumber(at.Child("containerPort"), p.ContainerPort)...)
+		}
+		if p.HostPort != 0 {
+			errs = append(errs, portNumber(at.Child("hostPort"), p.HostPort)...)
+		}
+		errs = append(errs, validateProtocol(p.Protocol, at.Child("protocol"))...)
+	}
+	return errs
+}
+
+func validateProtocol(p corev1.Protocol, at *field.Path) errorList {
+	return neededOneOf(at, p, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)
+}
+
+// hostPortConflicts: only one of a pod's containers can have a port of the node.
+func hostPortConflicts(containers []corev1.Container, path *field.Path) errorList {
+	var errs errorList
+	taken := map[string]bool{}
+	for i, c := range containers {
+		for j, p := range c.Ports {
+			if p.HostPort == 0 {
+				continue
+			}
+			key := fmt.Sprintf("%s/%s/%d", p.Protocol, p.HostIP, p.HostPort)
+			if taken[key] {
+				errs = append(errs, field.Duplicate(path.Index(i).Child("ports").Index(j).Child("hostPort"), key))
+			}
+			taken[key] = true
+		}
+	}
+	return errs
+}
+
+func validatePullPolicy(p corev1.PullPolicy, at *field.Path) errorList {
+	return neededOneOf(at, p, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)
+}
+
+// validateRestarts checks what happens after a container has ended.
+func validateRestarts(c *corev1.Container, at *field.Path) errorList {
+	var errs errorList
+	if c.RestartPolicy != nil {
+		errs = append(errs, oneOf(at.Child("restartPolicy"), *c.RestartPolicy,
+			corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure)...)
+	} else if len(c.RestartPolicyRules) > 0 {
+		errs = append(errs, field.Required(at.Child("restartPolicy"), "must specify restartPolicy when restart rules are used"))
+	}
+	if n := len(c.RestartPolicyRules); n > 20 {
+		errs = append(errs, field.TooMany(at.Child("restartPolicyRules"), n, 20))
+	}
+	for i, r := range c.RestartPolicyRules {
+		rule := at.Child("restartPolicyRules").Index(i)
+		errs = append(errs, oneOf(rule.Child("action"), r.Action,
+			corev1.ContainerRestartRuleActionRestart, corev1.ContainerRestartRuleActionRestartAllContainers)...)
+		if r.ExitCodes == nil {
+			errs = append(errs, field.Required(rule.Child("exitCodes"), "must be specified"))
+			continue
+		}
+		errs = append(errs, oneOf(rule.Child("exitCodes", "operator"), r.ExitCodes.Operator,
+			corev1.ContainerRestartRuleOnExitCodesOpIn, corev1.ContainerRestartRuleOnExitCodesOpNotIn)...)
+		if n := len(r.ExitCodes.Values); n > 255 {
+			errs = append(errs, field.TooMany(rule.Child("exitCodes", "values"), n, 255))
+		}
+	}
+	return errs
+}
+
+// validateResizePolicy checks whether a container must restart when it gets other resources.
+func validateResizePolicy(policies []corev1.ContainerResizePolicy, podRestarts corev1.RestartPolicy, at *field.Path) errorList {
+	var errs errorList
+	names := map[corev1.ResourceName]bool{}
+	for i, p := range policies {
+		if names[p.ResourceName] {
+			errs = append(errs, field.Duplicate(at.Index(i), p.ResourceName))
+		}
+		names[p.ResourceName] = true
+		errs = append(errs, neededOneOf(at, p.ResourceName, corev1.ResourceCPU, corev1.ResourceMemory)...)
+		errs = append(errs, neededOneOf(at, p.RestartPolicy, corev1.NotRequired, corev1.RestartContainer)...)
+		if podRestarts == corev1.RestartPolicyNever && p.RestartPolicy != corev1.NotRequired {
+			errs = append(errs, field.Invalid(at, p.RestartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'"))
+		}
+	}
+	return errs
+}

@@ -1,0 +1,139 @@
+package catalog
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	resourcehelper "k8s.io/component-helpers/resource"
+)
+
+// validatePodResources checks what a pod requests for all of its containers together.
+func validatePodResources(s *corev1.PodSpec, claims map[string]bool, path *field.Path) errorList {
+	r, at := s.Resources, path.Child("resources")
+	if r == nil {
+		return nil
+	}
+	if s.OS != nil && s.OS.Name == corev1.Windows {
+		return errorList{field.Forbidden(at, "may not be set for a windows pod")}
+	}
+	var errs errorList
+	if r.Claims != nil {
+		errs = append(errs, field.Forbidden(at.Child("claims"), "claims may not be set for Resources at pod-level"))
+	}
+	errs = append(errs, validateRequirements(r, podResource, claims, at)...)
+	pod := &corev1.Pod{Spec: *s}
+	for name, sum := range sorted(resourcehelper.AggregateContainerRequests(pod, resourcehelper.PodResourcesOptions{})) {
+		if q, ok := r.Requests[name]; ok && sum.Cmp(q) > 0 {
+			errs = append(errs, field.Invalid(at.Child("requests").Key(string(name)), q.String(),
+				fmt.Sprintf("must be greater than or equal to aggregate container requests of %s", sum.String())))
+		}
+	}
+	for name, sum := range sorted(resourcehelper.AggregateContainerLimits(pod, resourcehelper.PodResourcesOptions{})) {
+		if q, ok := r.Limits[name]; ok && isHugePages(name) && sum.Cmp(q) > 0 {
+			errs = append(errs, field.Invalid(at.Child("limits").Key(string(name)), q.String(),
+				fmt.Sprintf("must be greater than or equal to aggregate container limits of %s", sum.String())))
+		}
+	}
+	for i, c := range s.Containers {
+		for name, limit := range sorted(c.Resources.Limits) {
+			if q, ok := r.Limits[name]; ok && limit.Cmp(q) > 0 {
+				errs = append(errs, field.Invalid(at.Child("containers").Index(i).Key(string(name)).Child("limits"), limit.String(),
+					fmt.Sprintf("must be less than or equal to pod limits of %s", q.String())))
+			}
+		}
+	}
+	return errs
+}
+
+// defaultPodResources completes what a pod requests for all of its containers from what they request themselves.
+func defaultPodResources(s *corev1.PodSpec) {
+	r := s.Resources
+	if r == nil || len(r.Requests) == 0 && len(r.Limits) == 0 {
+		return
+	}
+	pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: s.Containers, InitContainers: s.InitContainers}}
+	limits := resourcehelper.AggregateContainerLimits(pod, resourcehelper.PodResourcesOptions{})
+	for name, sum := range limits {
+		if _, requested := r.Requests[name]; resourcehelper.IsSupportedPodLevelResource(name) && isHugePages(name) && !requested {
+			setAmount(&r.Limits, name, sum)
+		}
+	}
+	for name, sum := range resourcehelper.AggregateContainerRequests(pod, resourcehelper.PodResourcesOptions{}) {
+		if resourcehelper.IsSupportedPodLevelResource(name) && canOvercommit(name) {
+			setAmount(&r.Requests, name, sum)
+		}
+	}
+	for name, limit := range r.Limits {
+		if resourcehelper.IsSupportedPodLevelResource(name) {
+			setAmount(&r.Requests, name, limit)
+		}
+	}
+	for name, request := range r.Requests {
+		if !resourcehelper.IsSupportedPodLevelResource(name) || !allLimited(s, name) {
+			continue
+		}
+		limit, ok := limits[name]
+		if !ok {
+			continue
+		}
+		if request.Cmp(limit) > 0 {
+			limit = request
+		}
+		setAmount(&r.Limits, name, limit)
+	}
+}
+
+// allLimited tells whether all containers of a pod have a limit of a resource.
+func allLimited(s *corev1.PodSpec, r corev1.ResourceName) bool {
+	for c := range allContainers(s, nil) {
+		if _, ok := c.Resources.Limits[r]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// validateResourceClaims checks the devices that a pod claims.
+func validateResourceClaims(claims []corev1.PodResourceClaim, meta *metav1.ObjectMeta, path *field.Path) (names map[string]bool, errs errorList) {
+	names = map[string]bool{}
+	for _, c := range claims {
+		if c.Name != "" {
+			names[c.Name] = true
+		}
+	}
+	seen := map[string]bool{}
+	for i, c := range claims {
+		if meta != nil {
+			if _, ok := meta.Annotations[mirrorPod]; ok {
+				errs = append(errs, field.Forbidden(field.NewPath(""), "static pods do not support resource claims"))
+				continue
+			}
+		}
+		at := path.Index(i)
+		switch {
+		case c.Name == "":
+			errs = append(errs, field.Required(at.Child("name"), ""))
+		case seen[c.Name]:
+			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
+		default:
+			errs = append(errs, dnsLabel(at.Child("name"), c.Name)...)
+			seen[c.Name] = true
+		}
+		if c.ResourceClaimName != nil && c.ResourceClaimTemplateName != nil {
+			errs = append(errs, field.Invalid(at, internalForm(c), "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"))
+		}
+		if c.ResourceClaimName == nil && c.ResourceClaimTemplateName == nil {
+			errs = append(errs, field.Invalid(at, internalForm(c), "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"))
+		}
+		if n := c.ResourceClaimName; n != nil {
+			errs = append(errs, objectName(at.Child("resourceClaimName"), *n, apivalidation.NameIsDNSSubdomain)...)
+		}
+		if n := c.ResourceClaimTemplateName; n != nil {
+			errs = append(errs, objectName(at.Child("resourceClaimTemplateName"), *n, apivalidation.NameIsDNSSubdomain)...)
+		}
+	}
+	return names, errs
+}

@@ -1,0 +1,219 @@
+package catalog
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/diff"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// updatable is what Kubernetes says can be changed of a pod that exists. Its service account cannot: else whoever may
+// update pods could have the token of any account of the namespace put into one.
+const updatable = "`spec.containers[*].image`," +
+	"`spec.initContainers[*].image`," +
+	"`spec.activeDeadlineSeconds`," +
+	"`spec.tolerations` (only additions to existing tolerations)," +
+	"`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+
+// validatePodUpdate checks a pod's new state by itself and against the old one.
+func validatePodUpdate(p, old *corev1.Pod) errorList {
+	spec := field.NewPath("spec")
+	errs := validateAnyPod(p)
+	errs = append(errs, validatePodAnnotationChange(p, old, field.NewPath("metadata", "annotations"))...)
+	containerErrs, comparable := validateImageChange(p.Spec.Containers, old.Spec.Containers, spec.Child("containers"))
+	errs = append(errs, containerErrs...)
+	if !comparable {
+		return errs
+	}
+	containerErrs, comparable = validateImageChange(p.Spec.InitContainers, old.Spec.InitContainers, spec.Child("initContainers"))
+	errs = append(errs, containerErrs...)
+	if !comparable {
+		return errs
+	}
+	switch now, was, at := p.Spec.ActiveDeadlineSeconds, old.Spec.ActiveDeadlineSeconds, spec.Child("activeDeadlineSeconds"); {
+	case now == nil && was != nil:
+		errs = append(errs, field.Invalid(at, now, "must not update from a positive integer to nil value"))
+	case now != nil && (*now < 0 || *now > math.MaxInt32):
+		return append(errs, field.Invalid(at, *now, validation.InclusiveRangeError(0, math.MaxInt32)))
+	case now != nil && was != nil && *was < *now:
+		return append(errs, field.Invalid(at, *now, "must be less than or equal to previous value"))
+	}
+	errs = append(errs, validateTolerationChange(p.Spec.Tolerations, old.Spec.Tolerations, spec.Child("tolerations"))...)
+	errs = append(errs, validateGateChange(p.Spec.SchedulingGates, old.Spec.SchedulingGates, spec.Child("schedulingGates"))...)
+	if equality.Semantic.DeepEqual(p.Spec, old.Spec) {
+		return errs
+	}
+	rest, restErrs := withoutUpdates(p, old)
+	errs = append(errs, restErrs...)
+	if !equality.Semantic.DeepEqual(*rest, old.Spec) {
+		errs = append(errs, field.Forbidden(spec, fmt.Sprintf("pod updates may not change fields other than %s\n%v",
+			updatable, diff.Diff(internalForm(old.Spec), internalForm(rest)))))
+	}
+	return errs
+}
+
+// validateImageChange checks the containers' images, and tells whether old and new containers correspond.
+func validateImageChange(now, was []corev1.Container, path *field.Path) (errs errorList, comparable bool) {
+	if len(now) != len(was) {
+		return errorList{field.Forbidden(path, "pod updates may not add or remove containers")}, false
+	}
+	for i := range now {
+		errs = append(errs, needed(path.Index(i).Child("image"), now[i].Image)...)
+		errs = append(errs, imagePadding(&now[i], path.Index(i))...)
+	}
+	return errs, true
+}
+
+// withoutUpdates is a pod's new spec with all undone that may be updated, and what is wrong with changes that may be
+// made while the pod is not scheduled yet.
+func withoutUpdates(p, old *corev1.Pod) (*corev1.PodSpec, errorList) {
+	s, was := p.Spec.DeepCopy(), old.Spec.DeepCopy()
+	s.Containers = withImages(s.Containers, was.Containers)
+	s.InitContainers = withImages(s.InitContainers, was.InitContainers)
+	s.ActiveDeadlineSeconds, s.SchedulingGates, s.Tolerations = was.ActiveDeadlineSeconds, was.SchedulingGates, was.Tolerations
+	if g := was.TerminationGracePeriodSeconds; g != nil && *g < 0 && value(s.TerminationGracePeriodSeconds) == 1 {
+		s.TerminationGracePeriodSeconds = g
+	}
+	if len(was.SchedulingGates) == 0 {
+		return s, nil
+	}
+	var errs errorList
+	spec := field.NewPath("spec")
+	if !equality.Semantic.DeepEqual(s.NodeSelector, was.NodeSelector) {
+		for k, v := range sorted(was.NodeSelector) {
+			if now, ok := s.NodeSelector[k]; !ok || now != v {
+				errs = append(errs, field.Invalid(spec.Child("nodeSelector"), s.NodeSelector,
+					"only additions to spec.nodeSelector are allowed (no mutations or deletions)"))
+			}
+		}
+		s.NodeSelector = was.NodeSelector
+	}
+	var now, before *corev1.NodeAffinity
+	if s.Affinity != nil {
+		now = s.Affinity.NodeAffinity
+	}
+	if was.Affinity != nil {
+		before = was.Affinity.NodeAffinity
+	}
+	if equality.Semantic.DeepEqual(now, before) {
+		return s, errs
+	}
+	errs = append(errs, validateNodeAffinityChange(now, before, spec.Child("affinity", "nodeAffinity"))...)
+	switch {
+	case s.Affinity == nil:
+		s.Affinity = &corev1.Affinity{NodeAffinity: before}
+	case was.Affinity == nil && s.Affinity.PodAntiAffinity == nil && s.Affinity.PodAffinity == nil:
+		s.Affinity = nil
+	default:
+		s.Affinity.NodeAffinity = before
+	}
+	return s, errs
+}
+
+func withImages(now, was []corev1.Container) []corev1.Container {
+	if len(now) == 0 {
+		return nil
+	}
+	for i := range now {
+		now[i].Image = was[i].Image
+	}
+	return now
+}
+
+// validateTolerationChange: a pod may come to tolerate more, not less.
+func validateTolerationChange(now, was []corev1.Toleration, at *field.Path) errorList {
+	var errs errorList
+	for _, t := range was {
+		found := false
+		for _, n := range now {
+			t.TolerationSeconds = n.TolerationSeconds
+			found = found || reflect.DeepEqual(t, n)
+		}
+		if !found {
+			errs = append(errs, field.Forbidden(at, "existing toleration can not be modified except its tolerationSeconds"))
+		}
+	}
+	return append(errs, validateTolerations(now, at)...)
+}
+
+func validateGateChange(now, was []corev1.PodSchedulingGate, path *field.Path) errorList {
+	added := map[string]int{}
+	for i, g := range now {
+		added[g.Name] = i
+	}
+	for _, g := range was {
+		delete(added, g.Name)
+	}
+	var errs errorList
+	for name, i := range sorted(added) {
+		errs = append(errs, field.Forbidden(path.Index(i).Child("name"), fmt.Sprintf("only deletion is allowed, but found new scheduling gate '%s'", name)))
+	}
+	return errs
+}
+
+// validateNodeAffinityChange: what is demanded of nodes can only be narrowed.
+func validateNodeAffinityChange(now, was *corev1.NodeAffinity, path *field.Path) errorList {
+	if was == nil || was.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return nil
+	}
+	oldTerms := was.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	var terms []corev1.NodeSelectorTerm
+	if now != nil && now.RequiredDuringSchedulingIgnoredDuringExecution != nil {
+		terms = now.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	}
+	at := path.Child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+	if len(oldTerms) > 0 && len(oldTerms) != len(terms) {
+		return errorList{field.Invalid(at, internalForm(terms), "no additions/deletions to non-empty NodeSelectorTerms list are allowed")}
+	}
+	var errs errorList
+	for i, t := range oldTerms {
+		narrowed := startsWith(terms[i].MatchExpressions, t.MatchExpressions) && startsWith(terms[i].MatchFields, t.MatchFields)
+		matchedNothing := len(t.MatchExpressions) == 0 && len(t.MatchFields) == 0
+		if !narrowed || matchedNothing && len(terms[i].MatchExpressions)+len(terms[i].MatchFields) > 0 {
+			errs = append(errs, field.Invalid(at.Index(i), internalForm(terms[i]), "only additions are allowed (no mutations or deletions)"))
+		}
+	}
+	return errs
+}
+
+func startsWith(now, was []corev1.NodeSelectorRequirement) bool {
+	return len(now) >= len(was) && equality.Semantic.DeepEqual(now[:len(was)], was)
+}
+
+// prepareEphemeral lets an update through pods/ephemeralcontainers change nothing else.
+func prepareEphemeral(p, old *corev1.Pod) {
+	added := p.Spec.EphemeralContainers
+	keepMetadata(p, old)
+	kept := old.DeepCopy()
+	p.Spec, p.Status = kept.Spec, kept.Status
+	p.Spec.EphemeralContainers = added
+}
+
+// validateEphemeralChange: ephemeral containers can be added, and stay as they are.
+func validateEphemeralChange(p, old *corev1.Pod) errorList {
+	if _, ok := old.Annotations[mirrorPod]; ok {
+		return errorList{field.Forbidden(field.NewPath(""), "static pods do not support ephemeral containers")}
+	}
+	errs := validateAnyPod(p)
+	errs = append(errs, validatePodAnnotationChange(p, old, field.NewPath("metadata", "annotations"))...)
+	now := map[string]*corev1.EphemeralContainer{}
+	for i := range p.Spec.EphemeralContainers {
+		now[p.Spec.EphemeralContainers[i].Name] = &p.Spec.EphemeralContainers[i]
+	}
+	at := field.NewPath("spec", "ephemeralContainers")
+	for _, c := range old.Spec.EphemeralContainers {
+		switch n := now[c.Name]; {
+		case n == nil:
+			errs = append(errs, field.Forbidden(at, fmt.Sprintf("existing ephemeral containers %q may not be removed\n", c.Name)))
+		case !equality.Semantic.DeepEqual(c, *n):
+			errs = append(errs, field.Forbidden(at, fmt.Sprintf("existing ephemeral containers %q may not be changed\n%v",
+				c.Name, diff.Diff(internalForm(c), internalForm(n)))))
+		}
+	}
+	return errs
+}
