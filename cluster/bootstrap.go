@@ -19,10 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
 
-	"k8s.io/apiserver/pkg/authentication/user"
-
 	"coracle/apiserver/registry"
-	"coracle/authn/pki"
 	"coracle/manifests"
 	"coracle/rbac"
 )
@@ -30,15 +27,7 @@ import (
 // bootstrap makes the objects that every cluster has from the start, and mends those that were changed where
 // Kubernetes mends them. It writes through the API, as the server itself, but looks at what is there directly:
 // a later start then writes nothing. All writes are under way together, so they share a few commits.
-func (c *Cluster) bootstrap(ctx context.Context, clients clientFactory, have *registry.Registry, serviceRange netip.Prefix, address netip.AddrPort) error {
-	certificate, err := c.keys.ClientCertificate(pki.Identity{User: "system:apiserver", Groups: []string{user.SystemPrivilegedGroup}})
-	if err != nil {
-		return err
-	}
-	client, err := kubernetes.NewForConfig(clients.as("kube-apiserver", certificate))
-	if err != nil {
-		return err
-	}
+func (c *Cluster) bootstrap(ctx context.Context, client kubernetes.Interface, have *registry.Registry, p *publisher, serviceRange netip.Prefix, address netip.AddrPort) error {
 	if err := together(namespaces(have), func(ns *corev1.Namespace) error {
 		_, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
 		return err
@@ -57,6 +46,7 @@ func (c *Cluster) bootstrap(ctx context.Context, clients clientFactory, have *re
 	}
 	writes = append(writes, priorityClasses(ctx, client, have)...)
 	writes = append(writes, apiService(ctx, client, have, serviceRange, address)...)
+	writes = append(writes, func() error { return p.publish(ctx) })
 	if err := together(writes, func(write func() error) error { return write() }); err != nil {
 		return fmt.Errorf("create the system objects: %w", err)
 	}

@@ -104,7 +104,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	objects := registry.New(stored, kinds)
 
 	// Who asks, may they, and what may be written: in the order in which a request meets them.
-	strategies, tokens, err := authenticators(config, keys, objects)
+	who, err := authenticators(config, keys, objects, c.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -130,10 +130,10 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		Catalog:     kinds,
 		Registry:    objects,
 		Codec:       codec,
-		Authn:       strategies,
+		Authn:       who.chain,
 		Authz:       authorizers,
 		Admission:   plugins,
-		Tokens:      tokens,
+		Tokens:      who.tokens,
 		OpenAPI:     openapi.New(kinds, "v"+apiMinor),
 		Owners:      fieldowner.New(scheme),
 		Decisions:   c.Decisions,
@@ -163,10 +163,16 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	}
 	c.Kubeconfig = identities.adminPath
 	clients := clientFactory{handler: c.server, url: c.URL}
-	if err := c.bootstrap(running, clients, objects, serviceRange, endpoint(listener.Addr())); err != nil {
+	own, err := c.ownClient(clients)
+	if err != nil {
 		return nil, err
 	}
-	if err := c.startControllers(running, clients, identities, tokens); err != nil {
+	publisher := &publisher{trust: who.trust, client: own, have: objects, log: config.Log}
+	if err := c.bootstrap(running, own, objects, publisher, serviceRange, endpoint(listener.Addr())); err != nil {
+		return nil, err
+	}
+	c.startAuthentication(running, who, own, publisher)
+	if err := c.startControllers(running, clients, identities, who.tokens); err != nil {
 		return nil, err
 	}
 	if err := c.startNodes(running, clients); err != nil {

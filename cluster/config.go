@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,17 +34,8 @@ type Config struct {
 	// Hints says where explanations of refusals go besides the terminal: off (the default), or client.
 	Hints string
 
-	// TokenAuthFile is a CSV file of tokens, users and groups. Default: none.
-	TokenAuthFile string
-	// ClientCAFile holds further authorities whose client certificates are trusted. Default: none.
-	ClientCAFile string
-	// AnonymousAuth lets requests without credentials in as system:anonymous.
-	AnonymousAuth bool
-	// ServiceAccountIssuer is the `iss` of service-account tokens.
-	// Default: https://kubernetes.default.svc.cluster.local.
-	ServiceAccountIssuer string
-	// APIAudiences are the audiences that the server takes tokens for. Default: the issuer.
-	APIAudiences []string
+	// Authentication says who is let in.
+	Authentication
 	// ServiceClusterIPRange is the network of services' addresses. Default: 10.96.0.0/16.
 	ServiceClusterIPRange string
 
@@ -92,12 +82,9 @@ func (c *Config) Validate() error {
 	setDefault(&c.BindAddress, DefaultBindAddress)
 	setDefault(&c.Era, string(admission.Classic))
 	setDefault(&c.Hints, "off")
-	setDefault(&c.ServiceAccountIssuer, DefaultIssuer)
+	c.Authentication.setDefaults()
 	setDefault(&c.ServiceClusterIPRange, DefaultServiceCIDR)
 	setDefault(&c.Version, "0.0.0-dev")
-	if len(c.APIAudiences) == 0 {
-		c.APIAudiences = []string{c.ServiceAccountIssuer}
-	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -120,11 +107,6 @@ func (c *Config) Validate() error {
 	if c.Nodes < 0 || c.Nodes > maxNodes {
 		return fmt.Errorf("--nodes %d is out of range; choose 0 to %d", c.Nodes, maxNodes)
 	}
-	if strings.Contains(c.ServiceAccountIssuer, ":") {
-		if _, err := url.Parse(c.ServiceAccountIssuer); err != nil {
-			return fmt.Errorf("--service-account-issuer contained a ':' but was not a valid URL: %w", err)
-		}
-	}
 	prefix, err := netip.ParsePrefix(c.ServiceClusterIPRange)
 	if err != nil || !prefix.Addr().Is4() || prefix.Bits() > 28 || prefix.Bits() < 12 {
 		return fmt.Errorf("--service-cluster-ip-range %q is no IPv4 network of 16 to a million addresses, such as %s", c.ServiceClusterIPRange, DefaultServiceCIDR)
@@ -134,15 +116,7 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("--advertise %q is neither a host name nor an IP address (and takes no port)", name)
 		}
 	}
-	for flag, file := range map[string]string{"--token-auth-file": c.TokenAuthFile, "--client-ca-file": c.ClientCAFile} {
-		if file == "" {
-			continue
-		}
-		if _, err := os.Stat(file); err != nil {
-			return fmt.Errorf("%s cannot be read: %w", flag, unwrapPath(err))
-		}
-	}
-	return nil
+	return c.Authentication.validate(c.Era)
 }
 
 func setDefault(field *string, value string) {

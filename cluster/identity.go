@@ -2,17 +2,16 @@ package cluster
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/client-go/kubernetes"
 
 	"coracle/apiserver"
-	"coracle/apiserver/registry"
-	"coracle/authn"
 	"coracle/authn/pki"
 	"coracle/authn/token"
 )
@@ -65,65 +64,13 @@ func writeKubeconfigs(config Config, keys *pki.PKI, url string) (identities, err
 	return ids, nil
 }
 
-// authenticators are the strategies in the order in which they are asked, and what issues their tokens.
-func authenticators(config Config, keys *pki.PKI, objects *registry.Registry) (*authn.Chain, *tokens, error) {
-	clientCAs, err := clientAuthorities(config, keys)
+// ownClient is the server's own, which may do everything: kube-apiserver has one as well.
+func (c *Cluster) ownClient(clients clientFactory) (kubernetes.Interface, error) {
+	certificate, err := c.keys.ClientCertificate(pki.Identity{User: "system:apiserver", Groups: []string{user.SystemPrivilegedGroup}})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	accountKeys, err := token.NewKeys(keys.ServiceAccountKey())
-	if err != nil {
-		return nil, nil, err
-	}
-	s := authn.Strategies{
-		Requests:  []authn.Authenticator{authn.NewX509(clientCAs, config.Now)},
-		Audiences: config.APIAudiences,
-	}
-	if config.TokenAuthFile != "" {
-		file, err := authn.NewTokenFile(config.TokenAuthFile)
-		if err != nil {
-			return nil, nil, fmt.Errorf("--token-auth-file: %w", err)
-		}
-		for _, text := range file.Warnings() {
-			config.Log.Warn(text)
-		}
-		s.Tokens = append(s.Tokens, file)
-	}
-	s.Tokens = append(s.Tokens, authn.NewServiceAccount(authn.ServiceAccountOptions{
-		Keys:      accountKeys,
-		Issuers:   []string{config.ServiceAccountIssuer},
-		Audiences: config.APIAudiences,
-		Lookup:    objects,
-		Now:       config.Now,
-	}))
-	if config.AnonymousAuth {
-		s.Anonymous = authn.NewAnonymous()
-	}
-	issuer := &token.Issuer{
-		URL: config.ServiceAccountIssuer, Keys: accountKeys,
-		JWKSURI: config.ServiceAccountIssuer + "/openid/v1/jwks",
-	}
-	return authn.NewChain(s), &tokens{issuer: issuer, audiences: config.APIAudiences}, nil
-}
-
-// clientAuthorities are those whose client certificates are trusted: the cluster's own, and those of --client-ca-file.
-func clientAuthorities(config Config, keys *pki.PKI) (func() *x509.CertPool, error) {
-	pool := keys.Authority().Pool()
-	if config.ClientCAFile != "" {
-		data, err := os.ReadFile(config.ClientCAFile)
-		if err != nil {
-			return nil, fmt.Errorf("--client-ca-file cannot be read: %w", unwrapPath(err))
-		}
-		certificates, err := pki.ParseCertificates(data)
-		if err != nil {
-			return nil, fmt.Errorf("--client-ca-file %s: %w", config.ClientCAFile, err)
-		}
-		pool = pool.Clone()
-		for _, c := range certificates {
-			pool.AddCert(c)
-		}
-	}
-	return func() *x509.CertPool { return pool }, nil
+	return kubernetes.NewForConfig(clients.as("kube-apiserver", certificate))
 }
 
 // tokens issues service-account tokens for the server and for the token controller.

@@ -12,11 +12,15 @@ const (
 	groupCluster = "The cluster"
 	groupNetwork = "Where it listens"
 	groupAuthn   = "Who is let in"
+	groupIssuers = "Who is asked, of tokens that others issue"
+	groupProxies = "Which proxies are believed when they say who asks"
 	groupOutput  = "Settings and output"
 	annotation   = "group"
 )
 
-func groups() []string { return []string{groupCluster, groupNetwork, groupAuthn, groupOutput} }
+func groups() []string {
+	return []string{groupCluster, groupNetwork, groupAuthn, groupIssuers, groupProxies, groupOutput}
+}
 
 // group returns the group that a flag was put in, "" for none.
 func group(f *pflag.Flag) string {

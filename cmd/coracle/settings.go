@@ -20,21 +20,17 @@ import (
 
 // settings are what `coracle up` can be told, before it is a cluster.Config.
 type settings struct {
-	DataDir               string   `mapstructure:"data-dir"`
-	BindAddress           string   `mapstructure:"bind-address"`
-	SecurePort            int      `mapstructure:"secure-port"`
-	Advertise             []string `mapstructure:"advertise"`
-	Era                   string   `mapstructure:"era"`
-	Nodes                 int      `mapstructure:"nodes"`
-	Hints                 string   `mapstructure:"hints"`
-	TokenAuthFile         string   `mapstructure:"token-auth-file"`
-	ClientCAFile          string   `mapstructure:"client-ca-file"`
-	AnonymousAuth         bool     `mapstructure:"anonymous-auth"`
-	ServiceAccountIssuer  string   `mapstructure:"service-account-issuer"`
-	APIAudiences          []string `mapstructure:"api-audiences"`
-	ServiceClusterIPRange string   `mapstructure:"service-cluster-ip-range"`
-	LogLevel              string   `mapstructure:"log-level"`
-	Config                string   `mapstructure:"config"`
+	DataDir               string        `mapstructure:"data-dir"`
+	BindAddress           string        `mapstructure:"bind-address"`
+	SecurePort            int           `mapstructure:"secure-port"`
+	Advertise             []string      `mapstructure:"advertise"`
+	Era                   string        `mapstructure:"era"`
+	Nodes                 int           `mapstructure:"nodes"`
+	Hints                 string        `mapstructure:"hints"`
+	ServiceClusterIPRange string        `mapstructure:"service-cluster-ip-range"`
+	Authn                 authnSettings `mapstructure:",squash"`
+	LogLevel              string        `mapstructure:"log-level"`
+	Config                string        `mapstructure:"config"`
 }
 
 // addSettings defines the flags, with their defaults.
@@ -56,12 +52,7 @@ func addSettings(f *pflag.FlagSet) {
 	f.String("service-cluster-ip-range", cluster.DefaultServiceCIDR, "network of services' cluster IPs")
 	in(groupNetwork, "bind-address", "secure-port", "advertise", "service-cluster-ip-range")
 
-	f.Bool("anonymous-auth", true, "let requests without credentials in as system:anonymous")
-	f.String("token-auth-file", "", "CSV file of bearer tokens: token,user,uid,\"group1,group2\"")
-	f.String("client-ca-file", "", "PEM file of further authorities whose client certificates are trusted")
-	f.String("service-account-issuer", cluster.DefaultIssuer, "issuer of service-account tokens")
-	f.StringSlice("api-audiences", nil, "audiences that the server takes tokens for (default: the issuer)")
-	in(groupAuthn, "anonymous-auth", "token-auth-file", "client-ca-file", "service-account-issuer", "api-audiences")
+	addAuthnSettings(f, in)
 
 	f.String("config", "", "YAML file of settings; its keys are the flags' names")
 	f.String("hints", "off", "off, or client: explain refusals to clients in a Warning header as well")
@@ -104,7 +95,12 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		return none, 0, fmt.Errorf("--log-level %q is not known; choose debug, info, warn or error", s.LogLevel)
 	}
+	authn, err := s.Authn.config(func(name string) bool { return said(f, v, name) })
+	if err != nil {
+		return none, 0, err
+	}
 	return cluster.Config{
+		Authentication:        authn,
 		DataDir:               s.DataDir,
 		BindAddress:           s.BindAddress,
 		SecurePort:            s.SecurePort,
@@ -112,13 +108,14 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 		Era:                   s.Era,
 		Nodes:                 s.Nodes,
 		Hints:                 s.Hints,
-		TokenAuthFile:         s.TokenAuthFile,
-		ClientCAFile:          s.ClientCAFile,
-		AnonymousAuth:         s.AnonymousAuth,
-		ServiceAccountIssuer:  s.ServiceAccountIssuer,
-		APIAudiences:          s.APIAudiences,
 		ServiceClusterIPRange: s.ServiceClusterIPRange,
 	}, level, nil
+}
+
+// said tells whether a setting was given at all.
+func said(f *pflag.FlagSet, v *viper.Viper, name string) bool {
+	variable := "CORACLE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	return f.Changed(name) || os.Getenv(variable) != "" || v.InConfig(name)
 }
 
 // readFile reads the YAML file, and refuses keys that are no flag: a misspelt setting is never ignored.

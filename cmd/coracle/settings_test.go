@@ -28,10 +28,11 @@ func read(t *testing.T, file string, args ...string) (cluster.Config, slog.Level
 }
 
 func defaults() cluster.Config {
+	authentication := cluster.DefaultAuthentication()
+	authentication.APIAudiences, authentication.ServiceAccountKeyFiles = []string{}, []string{}
 	return cluster.Config{
-		BindAddress: "127.0.0.1", SecurePort: 6443, Era: "classic", Nodes: 1, Hints: "off", AnonymousAuth: true,
-		ServiceAccountIssuer: cluster.DefaultIssuer, ServiceClusterIPRange: cluster.DefaultServiceCIDR,
-		Advertise: []string{}, APIAudiences: []string{},
+		BindAddress: "127.0.0.1", SecurePort: 6443, Era: "classic", Nodes: 1, Hints: "off",
+		ServiceClusterIPRange: cluster.DefaultServiceCIDR, Advertise: []string{}, Authentication: authentication,
 	}
 }
 
@@ -48,11 +49,11 @@ func TestReadSettings(t *testing.T) {
 			want: func(c *cluster.Config) { c.SecurePort = 0; c.Advertise = []string{"a.example", "10.0.0.1"} }},
 		{name: "the environment", env: map[string]string{"CORACLE_SECURE_PORT": "7443", "CORACLE_ANONYMOUS_AUTH": "false", "CORACLE_ADVERTISE": "a.example,b.example"},
 			want: func(c *cluster.Config) {
-				c.SecurePort, c.AnonymousAuth, c.Advertise = 7443, false, []string{"a.example", "b.example"}
+				c.SecurePort, c.AnonymousAuth, c.Advertise = 7443, new(false), []string{"a.example", "b.example"}
 			}},
 		{name: "the file", args: []string{"--config=settings.yaml"}, file: "era: modern\nadvertise: [a.example]\nanonymous-auth: false\nnodes: 0\n",
 			want: func(c *cluster.Config) {
-				c.Era, c.Advertise, c.AnonymousAuth, c.Nodes = "modern", []string{"a.example"}, false, 0
+				c.Era, c.Advertise, c.AnonymousAuth, c.Nodes = "modern", []string{"a.example"}, new(false), 0
 			}},
 		{name: "the environment names the file", env: map[string]string{"CORACLE_CONFIG": "settings.yaml"}, file: "nodes: 3\n",
 			want: func(c *cluster.Config) { c.Nodes = 3 }},
