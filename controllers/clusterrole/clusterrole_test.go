@@ -34,17 +34,19 @@ func aggregated(name string, labels ...string) *rbacv1.ClusterRole {
 func applies(w *looptest.World) {
 	w.Client.PrependReactor("patch", "clusterroles", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		patch := action.(clienttesting.PatchActionImpl)
-		stored, err := w.Client.RbacV1().ClusterRoles().Get(w.Context(), patch.GetName(), metav1.GetOptions{})
+		// The fake is locked while it reacts: its store is asked directly.
+		resource := rbacv1.SchemeGroupVersion.WithResource("clusterroles")
+		got, err := w.Tracker().Get(resource, "", patch.GetName())
 		if err != nil {
 			return true, nil, err
 		}
+		stored := got.DeepCopyObject().(*rbacv1.ClusterRole)
 		var applied rbacv1.ClusterRole
 		if err := json.Unmarshal(patch.GetPatch(), &applied); err != nil {
 			return true, nil, err
 		}
 		stored.Rules = applied.Rules
-		stored, err = w.Client.RbacV1().ClusterRoles().Update(w.Context(), stored, metav1.UpdateOptions{})
-		return true, stored, err
+		return true, stored, w.Tracker().Update(resource, stored, "")
 	})
 }
 

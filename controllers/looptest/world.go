@@ -70,6 +70,9 @@ func newWorld(t *testing.T) *World {
 // Context ends with the world.
 func (w *World) Context() context.Context { return w.ctx }
 
+// Tracker is the world's store, for reactors: the fake is locked while it reacts, and must not be called.
+func (w *World) Tracker() clienttesting.ObjectTracker { return w.tracker }
+
 // Add stores objects as they are, apart from the UID and resource version that each gets.
 func (w *World) Add(objects ...runtime.Object) {
 	w.t.Helper()

@@ -2,6 +2,7 @@ package namespace_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +20,21 @@ import (
 )
 
 // resources answers discovery with what is served, and err.
-type resources struct{ err error }
+type resources struct {
+	mu  sync.Mutex
+	err error
+}
+
+// fail makes discovery incomplete from now on, or whole again.
+func (r *resources) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+}
 
 func (r *resources) ServerPreferredNamespacedResources() ([]*metav1.APIResourceList, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	all := metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 	one := metav1.Verbs{"create", "delete", "get", "list", "patch", "update", "watch"}
 	return []*metav1.APIResourceList{
@@ -175,9 +188,9 @@ func TestController(t *testing.T) {
 	})
 	t.Run("while discovery is incomplete it stays, and says why", func(t *testing.T) {
 		run(t, []runtime.Object{active("blue"), &v1.ConfigMap{ObjectMeta: in("blue", "a")}}, func(t *testing.T, w *looptest.World, d *resources) {
-			d.err = &clientdiscovery.ErrGroupDiscoveryFailed{Groups: map[schema.GroupVersion]error{
+			d.fail(&clientdiscovery.ErrGroupDiscoveryFailed{Groups: map[schema.GroupVersion]error{
 				{Group: "example.com", Version: "v1"}: errors.New("away"),
-			}}
+			}})
 			deleteNamespace(t, w, "blue")
 			want := map[v1.NamespaceConditionType]string{
 				v1.NamespaceDeletionDiscoveryFailure: "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: example.com/v1: away",
@@ -185,7 +198,7 @@ func TestController(t *testing.T) {
 			if diff := cmp.Diff(want, conditions(get(t, w, "blue"))); diff != "" {
 				t.Errorf("conditions (-want +got):\n%s", diff)
 			}
-			d.err = nil
+			d.fail(nil)
 			w.Advance(30 * time.Second)
 			if get(t, w, "blue") != nil {
 				t.Error("still there")
