@@ -271,7 +271,7 @@ func readContinue(s, prefix string) (continueToken, error) {
 // expired tells a client whose listing took too long how it can go on.
 func (c *call) expired(opts *metainternal.ListOptions, prefix, from string) error {
 	if opts.Continue == "" {
-		return apierrors.NewResourceExpired(fmt.Sprintf("The resourceVersion for the provided list is too old."))
+		return apierrors.NewResourceExpired("The resourceVersion for the provided list is too old.")
 	}
 	err := apierrors.NewResourceExpired("The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.")
 	start := strings.TrimSuffix(strings.TrimPrefix(from, prefix), "\x00")

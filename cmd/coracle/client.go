@@ -28,7 +28,6 @@ import (
 // connection says which cluster a command asks, and how it prints the answer. Its flags are kubectl's.
 type connection struct {
 	kubeconfig, context, namespace, output string
-	allNamespaces                          bool
 }
 
 func (c *connection) addFlags(f *pflag.FlagSet) {

@@ -14,7 +14,7 @@ import (
 // backquotes must find that name declared there, so that pages do not speak of functions which have gone.
 func TestLinks(t *testing.T) {
 	root := filepath.Join("..", "..")
-	link := regexp.MustCompile("\\[([^\\]]*)\\]\\(([^)\\s]+)\\)")
+	link := regexp.MustCompile(`\[([^\]]*)\]\(([^)\s]+)\)`)
 	links := 0
 	for _, page := range pages(t, root) {
 		text, err := os.ReadFile(page)
