@@ -23,6 +23,12 @@ func TestReadme(t *testing.T) {
 		t.Fatal("the README has no ```console block")
 	}
 	home := t.TempDir()
+	if err := os.Mkdir(filepath.Join(home, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(tools(t).coracle, filepath.Join(home, "bin", "coracle")); err != nil {
+		t.Fatal(err)
+	}
 	s := &server{coracle: tools(t).coracle, dir: filepath.Join(home, ".coracle", "default")}
 	t.Cleanup(func() {
 		if err := s.end(); err != nil {
@@ -32,8 +38,7 @@ func TestReadme(t *testing.T) {
 	if err := s.up(); err != nil {
 		t.Fatal(err)
 	}
-	env := append(os.Environ(), "HOME="+home,
-		"PATH="+tools(t).kubectl+string(os.PathListSeparator)+filepath.Dir(s.coracle)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	env := append(os.Environ(), "HOME="+home, "PATH="+tools(t).kubectl+string(os.PathListSeparator)+os.Getenv("PATH"))
 	var variables string // what the shell would remember
 	for _, step := range steps {
 		if regexp.MustCompile(`^(export )?[A-Z]+=`).MatchString(step.command) {
@@ -42,7 +47,7 @@ func TestReadme(t *testing.T) {
 		}
 		typed := func() string {
 			cmd := exec.Command("sh", "-c", variables+step.command)
-			cmd.Env = env
+			cmd.Dir, cmd.Env = home, env
 			out, _ := cmd.CombinedOutput() // some fail, as the README shows
 			return string(out)
 		}
@@ -86,7 +91,7 @@ func sameEachTime(output string) string {
 	for _, r := range []struct{ old, new string }{
 		{`[0-9a-f]{8}-[0-9a-f-]{27}`, "<uid>"},
 		{`-token-[a-z0-9]{5}`, "-token-xxxxx"},
-		{`\b[0-9]+(ms|s|m)\b`, "<time>"},
+		{`\b[0-9.]+(ns|µs|ms|s|m)\b`, "<time>"},
 		{` +`, " "},
 	} {
 		output = regexp.MustCompile(r.old).ReplaceAllString(output, r.new)
