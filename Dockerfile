@@ -1,10 +1,11 @@
 # Builds the static binary, and ships it alone.
 FROM golang:1.26 AS build
+ARG VERSION=0.1.0
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -tags grpcnotrace -ldflags "-s -w" -o /coracle ./cmd/coracle \
+RUN CGO_ENABLED=0 go build -trimpath -tags grpcnotrace -ldflags "-s -w -X main.version=$VERSION" -o /coracle ./cmd/coracle \
  && mkdir -m 0700 /data
 
 FROM scratch
