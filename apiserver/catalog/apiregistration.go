@@ -1,6 +1,13 @@
 package catalog
 
 import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/validation/path"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 )
 
@@ -11,6 +18,121 @@ func apiregistrationKinds() []*Kind {
 			Resource:     "apiservices",
 			Categories:   inExtensions(),
 			Subresources: onlyStatus(),
+			Strategy: Strategy{
+				Default:              on(defaultAPIService),
+				PrepareForCreate:     on(prepareAPIService),
+				ValidateName:         path.ValidatePathSegmentName,
+				Validate:             check(validateAPIService),
+				ValidateStatusUpdate: checkChange(validateAPIServiceStatus),
+				RequireVersion:       true,
+			},
+			Table: table(apiServiceCells,
+				nameColumn(),
+				column("Service", "string", "The reference to the service that hosts this API endpoint."),
+				column("Available", "string", "Whether this service is available."),
+				ageColumn()),
 		}),
 	}
+}
+
+func defaultAPIService(a *apiregistrationv1.APIService) {
+	if s := a.Spec.Service; s != nil {
+		setDefault(&s.Port, 443)
+	}
+}
+
+// prepareAPIService marks what this server serves itself as available at once.
+func prepareAPIService(a *apiregistrationv1.APIService) {
+	a.Status = apiregistrationv1.APIServiceStatus{}
+	if a.Spec.Service == nil {
+		a.Status.Conditions = []apiregistrationv1.APIServiceCondition{{
+			Type: apiregistrationv1.Available, Status: apiregistrationv1.ConditionTrue, LastTransitionTime: metav1.Now(),
+			Reason: "Local", Message: "Local APIServices are always available",
+		}}
+	}
+}
+
+// Source of the sentences: k8s.io/kube-aggregator/pkg/apis/apiregistration/validation.
+func validateAPIService(a *apiregistrationv1.APIService) errorList {
+	s, at := &a.Spec, field.NewPath("spec")
+	var errs errorList
+	if name := s.Version + "." + s.Group; a.Name != name && len(path.IsValidPathSegmentName(a.Name)) == 0 {
+		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), a.Name, fmt.Sprintf("must be `spec.version+\".\"+spec.group`: %q", name)))
+	}
+	switch {
+	case s.Group != "":
+		errs = append(errs, invalidEach(at.Child("group"), s.Group, validation.IsDNS1123Subdomain(s.Group))...)
+	case s.Version != "v1":
+		errs = append(errs, field.Required(at.Child("group"), "only v1 may have an empty group and it better be legacy kube"))
+	}
+	errs = append(errs, invalidEach(at.Child("version"), s.Version, validation.IsDNS1035Label(s.Version))...)
+	errs = append(errs, validatePriority(s.GroupPriorityMinimum, 20000, at.Child("groupPriorityMinimum"))...)
+	errs = append(errs, validatePriority(s.VersionPriority, 1000, at.Child("versionPriority"))...)
+	if s.Service == nil {
+		return append(errs, validateLocalAPIService(s, at)...)
+	}
+	if s.Service.Namespace == "" {
+		errs = append(errs, field.Required(at.Child("service", "namespace"), ""))
+	}
+	if s.Service.Name == "" {
+		errs = append(errs, field.Required(at.Child("service", "name"), ""))
+	}
+	for _, text := range validation.IsValidPortNum(int(value(s.Service.Port))) {
+		errs = append(errs, field.Invalid(at.Child("service", "port"), value(s.Service.Port), "port is not valid: "+text))
+	}
+	if s.InsecureSkipTLSVerify && len(s.CABundle) > 0 {
+		errs = append(errs, field.Invalid(at.Child("insecureSkipTLSVerify"), true, "may not be true if caBundle is present"))
+	}
+	return errs
+}
+
+func validatePriority(n, most int32, path *field.Path) errorList {
+	if n > 0 && n <= most {
+		return nil
+	}
+	return errorList{field.Invalid(path, n, fmt.Sprintf("must be positive and less than %d", most))}
+}
+
+// validateLocalAPIService refuses TLS settings for what is not reached over the network.
+func validateLocalAPIService(s *apiregistrationv1.APIServiceSpec, path *field.Path) errorList {
+	var errs errorList
+	if len(s.CABundle) > 0 {
+		errs = append(errs, field.Invalid(path.Child("caBundle"), fmt.Sprintf("%d bytes", len(s.CABundle)), "local APIServices may not have a caBundle"))
+	}
+	if s.InsecureSkipTLSVerify {
+		errs = append(errs, field.Invalid(path.Child("insecureSkipTLSVerify"), true, "local APIServices may not have insecureSkipTLSVerify"))
+	}
+	return errs
+}
+
+func validateAPIServiceStatus(a, _ *apiregistrationv1.APIService) errorList {
+	var errs errorList
+	for i, c := range a.Status.Conditions {
+		switch c.Status {
+		case apiregistrationv1.ConditionTrue, apiregistrationv1.ConditionFalse, apiregistrationv1.ConditionUnknown:
+		default:
+			errs = append(errs, field.NotSupported(field.NewPath("status", "conditions").Index(i).Child("status"), c.Status, []apiregistrationv1.ConditionStatus{
+				apiregistrationv1.ConditionTrue, apiregistrationv1.ConditionFalse, apiregistrationv1.ConditionUnknown}))
+		}
+	}
+	return errs
+}
+
+func apiServiceCells(a *apiregistrationv1.APIService, now time.Time) []any {
+	service := "Local"
+	if s := a.Spec.Service; s != nil {
+		service = s.Namespace + "/" + s.Name
+	}
+	available := string(apiregistrationv1.ConditionUnknown)
+	for _, c := range a.Status.Conditions {
+		if c.Type != apiregistrationv1.Available {
+			continue
+		}
+		available = string(c.Status)
+		if c.Status != apiregistrationv1.ConditionTrue && c.Reason != "" {
+			available = fmt.Sprintf("%s (%s)", c.Status, c.Reason)
+		}
+		break
+	}
+	return []any{a.Name, service, available, Age(a.CreationTimestamp, now)}
 }
