@@ -1,10 +1,13 @@
 package cluster
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"sync/atomic"
 
 	"coracle/apiserver/admission"
 	"coracle/apiserver/registry"
@@ -130,6 +133,26 @@ func (a *authentication) certificates(config Config, keys *pki.PKI) (*authn.Requ
 	}
 	a.trust = trust{clients: clients, proxies: proxies, headers: h}
 	return proxy, authn.NewX509(authn.NewRoots(clients...).Pool, config.Now), nil
+}
+
+// acceptable makes the server name, in the handshake, all authorities whose certificates it has a use for: clients that
+// have several choose by that, and some present none that was not asked for.
+func (a *authentication) acceptable(config *tls.Config) *tls.Config {
+	roots := authn.NewRoots(append(slices.Clip(a.trust.clients), a.trust.proxies)...)
+	present := config.Clone()
+	present.ClientCAs = roots.Pool()
+	var current atomic.Pointer[tls.Config] // a clone would do, but session tickets live as long as their configuration
+	current.Store(present)
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		c := current.Load()
+		if pool := roots.Pool(); pool != c.ClientCAs {
+			c = c.Clone()
+			c.ClientCAs = pool
+			current.Store(c)
+		}
+		return c, nil
+	}
+	return config
 }
 
 // one is the source of an authority that never changes.

@@ -147,7 +147,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	})
 	c.http = &http.Server{
 		Handler:           c.server,
-		TLSConfig:         keys.ServerTLS(),
+		TLSConfig:         who.acceptable(keys.ServerTLS()),
 		ReadHeaderTimeout: 30 * time.Second,
 		IdleTimeout:       90 * time.Second,
 		MaxHeaderBytes:    1 << 20,

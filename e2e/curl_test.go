@@ -42,6 +42,7 @@ func request(args []string, out io.Writer) error {
 	body := f.String("d", "", "body")
 	old := f.Bool("tls-max-1.1", false, "speak no TLS newer than 1.1")
 	name := f.String("server-name", "", "expect the server's certificate to be for this name")
+	cert := f.String("cert", "", "client certificate, less .crt and .key")
 	h := headers{http.Header{}}
 	f.Var(h, "H", "header")
 	if err := f.Parse(args); err != nil {
@@ -50,6 +51,14 @@ func request(args []string, out io.Writer) error {
 	config := &tls.Config{InsecureSkipVerify: *insecure, ServerName: *name}
 	if *old {
 		config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	}
+	if *cert != "" {
+		pair, err := tls.LoadX509KeyPair(*cert+".crt", *cert+".key")
+		if err != nil {
+			return err
+		}
+		// Whatever authorities the server names: curl presents it too.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	if *cacert != "" {
 		data, err := os.ReadFile(*cacert)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"curl": curl})
+	testscript.Main(m, map[string]func(){"curl": curl, "log": printLog})
 }
 
 // TestScripts runs the lessons, some at a time.
@@ -26,17 +26,20 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
-			s := &server{coracle: b.coracle, dir: filepath.Join(env.WorkDir, "data")}
+			s := &server{coracle: b.coracle, dir: filepath.Join(env.WorkDir, "data"), work: env.WorkDir}
 			env.Defer(func() {
 				if err := s.end(); err != nil {
 					env.T().Fatal(err)
 				}
 			})
 			env.Values[serverKey{}] = s
+			env.Values[issuerKey{}] = &issuer{}
 			env.Setenv("PATH", b.kubectl+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("ROOT", root)
 			env.Setenv("DATA", s.dir)
 			env.Setenv("CORACLE", b.coracle)
+			s.output.file = filepath.Join(env.WorkDir, "server.log")
+			env.Setenv("SERVER_LOG", s.output.file)
 			env.Setenv("KUBECONFIG", s.kubeconfig())
 			env.Setenv("HOME", env.WorkDir) // kubectl's caches
 			return nil
@@ -50,6 +53,12 @@ func TestScripts(t *testing.T) {
 			"eventually": cmdEventually,
 			"let":        cmdLet,
 			"mode":       cmdMode,
+			"replace":    cmdReplace,
+			"indent":     cmdIndent,
+			"certify":    cmdCertify,
+			"issuer":     cmdIssuer,
+			"idtoken":    cmdIDToken,
+			"reviewer":   cmdReviewer,
 		},
 	})
 }
@@ -133,4 +142,30 @@ func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s has mode %s, want %s", file, got, args[0])
 		}
 	}
+}
+
+// cmdReplace replaces text in a file.
+func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace OLD NEW FILE")
+	}
+	text := ts.ReadFile(args[2])
+	if !strings.Contains(text, args[0]) {
+		ts.Fatalf("%s has no %q", args[2], args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.ReplaceAll(text, args[0], args[1])), 0o600))
+}
+
+// cmdIndent puts a file in place of a word in another, with the indentation of that line: PEM into YAML.
+func cmdIndent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: indent INSERTED WORD FILE")
+	}
+	before, after, ok := strings.Cut(ts.ReadFile(args[2]), args[1])
+	if !ok {
+		ts.Fatalf("%s has no %q", args[2], args[1])
+	}
+	indentation := before[strings.LastIndexByte(before, '\n')+1:]
+	text := strings.ReplaceAll(strings.TrimSpace(ts.ReadFile(args[0])), "\n", "\n"+indentation)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(before+text+after), 0o600))
 }

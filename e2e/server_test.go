@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,12 +20,13 @@ import (
 // server is one `coracle up` on a data directory; it can be stopped and started again.
 type server struct {
 	coracle string
-	dir     string
+	dir     string // its data
+	work    string // where it runs, "" for here
 	url     string
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
-	output bytes.Buffer // of every run
+	output transcript // of every run
 	exited chan struct{}
 }
 
@@ -58,6 +58,7 @@ func (s *server) up(flags ...string) error {
 	}
 	args := append([]string{"up", "--data-dir", s.dir, "--secure-port", port}, flags...)
 	s.cmd, s.exited = exec.Command(s.coracle, args...), make(chan struct{})
+	s.cmd.Dir = s.work
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	if err := s.cmd.Start(); err != nil {
 		return err
