@@ -16,6 +16,7 @@ import (
 
 	"coracle/apiserver/admission"
 	"coracle/apiserver/catalog"
+	"coracle/apiserver/decision"
 	"coracle/apiserver/wire"
 	"coracle/storage/cache"
 )
@@ -245,6 +246,15 @@ func released(k *catalog.Kind, obj runtime.Object, m metav1.Object) bool {
 	return g == nil || *g == 0
 }
 
+// alone is the call for one object of several that are worked on at the same time: with a record of its own, since
+// a record has one writer, and without warnings.
+func (c *call) alone(rec *decision.Record) *call {
+	one := *c
+	one.rec = rec
+	one.r = c.r.WithContext(withoutWarnings(decision.With(c.r.Context(), rec)))
+	return &one
+}
+
 // deleteCollection deletes what a list would show.
 func (c *call) deleteCollection() error {
 	f, err := wire.Negotiate(c.r, c.offer())
@@ -272,6 +282,10 @@ func (c *call) deleteCollection() error {
 		err error
 	}
 	results := make([]result, len(page.entries))
+	recs := make([]*decision.Record, len(page.entries))
+	for i := range recs {
+		recs[i] = &decision.Record{}
+	}
 	forEach(len(page.entries), func(i int) {
 		obj, err := c.Registry.Object(c.kind, page.entries[i])
 		if err == nil {
@@ -282,11 +296,15 @@ func (c *call) deleteCollection() error {
 					one.Preconditions = &metav1.Preconditions{}
 				}
 				one.Preconditions.UID = new(m.GetUID())
-				_, obj, _, err = c.remove(m.GetNamespace(), m.GetName(), one)
+				_, obj, _, err = c.alone(recs[i]).remove(m.GetNamespace(), m.GetName(), one)
 			}
 		}
 		results[i] = result{obj, err}
 	})
+	for _, r := range recs {
+		c.rec.Admission = append(c.rec.Admission, r.Admission...)
+		c.rec.Revision = max(c.rec.Revision, r.Revision)
+	}
 	deleted := make([]runtime.Object, 0, len(results))
 	for _, r := range results {
 		switch {

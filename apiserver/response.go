@@ -129,10 +129,15 @@ func withWarnings(ctx context.Context, w http.ResponseWriter) context.Context {
 	return context.WithValue(ctx, warningsKey{}, &warnings{header: w.Header(), sent: map[string]bool{}})
 }
 
+// withoutWarnings keeps what happens in a context from adding to the answer.
+func withoutWarnings(ctx context.Context) context.Context {
+	return context.WithValue(ctx, warningsKey{}, (*warnings)(nil))
+}
+
 // warn adds a warning to the answer, once. It must come before the answer's first byte.
 func warn(ctx context.Context, text string) {
 	ws, ok := ctx.Value(warningsKey{}).(*warnings)
-	if !ok || text == "" || ws.sent[text] || ws.size+len(text) > maxWarnings {
+	if !ok || ws == nil || text == "" || ws.sent[text] || ws.size+len(text) > maxWarnings {
 		return
 	}
 	ws.sent[text] = true
