@@ -64,6 +64,13 @@ func (s *Store) submit(ctx context.Context, w *write) (int64, error) {
 	case <-w.done:
 	case <-ctx.Done():
 		return 0, ctx.Err()
+	case <-s.committed:
+		// Accepted while the store was being closed: by the committer's last batch, or too late for it.
+		select {
+		case <-w.done:
+		default:
+			return 0, storage.ErrClosed
+		}
 	}
 	if w.err != nil || w.event == nil {
 		return 0, w.err
@@ -91,6 +98,7 @@ const maxBatch = 4096
 
 // commitLoop commits whatever has gathered while the commit before was under way.
 func (s *Store) commitLoop() {
+	defer close(s.committed)
 	for {
 		var batch []*write
 		select {

@@ -45,7 +45,7 @@ type Store struct {
 	compacted atomic.Int64
 	writes    chan *write
 	closing   chan struct{}
-	committer sync.WaitGroup
+	committed chan struct{} // closed when the committer has ended
 	closeOnce sync.Once
 	closeErr  error
 
@@ -94,16 +94,17 @@ func Open(path string, o Options) (_ *Store, err error) {
 		return nil, damaged(path, err)
 	}
 	s := &Store{
-		db:       db,
-		writes:   make(chan *write, 1024),
-		closing:  make(chan struct{}),
-		watchers: map[*watcher]struct{}{},
+		db:        db,
+		writes:    make(chan *write, 1024),
+		closing:   make(chan struct{}),
+		committed: make(chan struct{}),
+		watchers:  map[*watcher]struct{}{},
 	}
 	if err := s.prepare(path); err != nil {
 		db.Close()
 		return nil, err
 	}
-	s.committer.Go(s.commitLoop)
+	go s.commitLoop()
 	return s, nil
 }
 
@@ -335,7 +336,7 @@ func compact(tx *bolt.Tx, revision int64) error {
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
-		s.committer.Wait()
+		<-s.committed
 		s.endWatches()
 		s.closeErr = s.db.Close()
 	})

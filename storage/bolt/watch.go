@@ -44,15 +44,10 @@ func (s *Store) Watch(ctx context.Context, prefix string, after int64) (storage.
 	// is told apart by its revision.
 	s.mu.Lock()
 	newest := s.revision.Load()
-	switch {
-	case s.closed:
+	if s.closed {
 		s.mu.Unlock()
 		cancel()
 		return nil, storage.ErrClosed
-	case after > newest:
-		s.mu.Unlock()
-		cancel()
-		return nil, storage.ErrFutureRevision
 	}
 	s.watchers[w] = struct{}{}
 	s.mu.Unlock()
@@ -70,8 +65,12 @@ func (s *Store) Watch(ctx context.Context, prefix string, after int64) (storage.
 func (s *Store) history(ctx context.Context, prefix string, after, upTo int64) ([]storage.Event, error) {
 	var events []storage.Event
 	err := s.view(ctx, func(tx *bolt.Tx) error {
-		if after < revisionOf(tx.Bucket(bucketMeta).Get(metaCompacted)) {
+		meta := tx.Bucket(bucketMeta)
+		switch {
+		case after < revisionOf(meta.Get(metaCompacted)):
 			return storage.ErrCompacted
+		case after > revisionOf(meta.Get(metaRevision)): // what is committed can be listed before it is published
+			return storage.ErrFutureRevision
 		}
 		c := tx.Bucket(bucketRev).Cursor()
 		for k, v := c.Seek(revisionKey(after + 1)); k != nil && revisionOf(k) <= upTo; k, v = c.Next() {

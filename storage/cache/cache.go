@@ -66,7 +66,7 @@ func New(ctx context.Context, store storage.Store, codec Codec, o Options) (*Cac
 	}
 	c := &Cache{
 		store: store, codec: codec, options: o, done: make(chan struct{}),
-		tree:     btree.NewG(32, func(a, b *Entry) bool { return a.Key < b.Key }),
+		tree:     newTree(),
 		watchers: map[string]map[*Watcher]struct{}{},
 	}
 	w, err := c.fill(ctx)
@@ -75,6 +75,10 @@ func New(ctx context.Context, store storage.Store, codec Codec, o Options) (*Cac
 	}
 	go c.run(ctx, w)
 	return c, nil
+}
+
+func newTree() *btree.BTreeG[*Entry] {
+	return btree.NewG(32, func(a, b *Entry) bool { return a.Key < b.Key })
 }
 
 // entry makes the entry of a stored value.

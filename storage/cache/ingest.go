@@ -1,10 +1,13 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"coracle/storage"
 )
@@ -34,13 +37,52 @@ func (c *Cache) fill(ctx context.Context) (storage.Watcher, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tree.Clear(false)
+	c.tellMissed(entries, page.Revision)
+	c.tree = newTree()
 	for _, e := range entries {
 		c.tree.ReplaceOrInsert(e)
 	}
 	c.snapshot = nil
 	c.revision, c.ring, c.floor = page.Revision, ring, floor
+	c.wake()
 	return w, nil
+}
+
+// tellMissed tells the hooks the difference between what they know and what there is now, after the watch of
+// the store broke: one event for each key that is another, the deleted ones last.
+func (c *Cache) tellMissed(now map[string]*Entry, revision int64) {
+	if len(c.hooks) == 0 {
+		return
+	}
+	var missed []*Event
+	for _, e := range now {
+		prev, had := c.tree.Get(e)
+		switch {
+		case !had:
+			missed = append(missed, &Event{Type: Added, Entry: e, Revision: e.Revision})
+		case prev.Revision != e.Revision:
+			missed = append(missed, &Event{Type: Modified, Entry: e, Prev: prev, Revision: e.Revision})
+		}
+	}
+	slices.SortFunc(missed, func(a, b *Event) int { return cmp.Compare(a.Revision, b.Revision) })
+	c.tree.Ascend(func(e *Entry) bool {
+		if now[e.Key] == nil {
+			missed = append(missed, &Event{Type: Deleted, Entry: e, Prev: e, Revision: revision})
+		}
+		return true
+	})
+	for _, e := range missed {
+		c.tell(e)
+	}
+}
+
+// tell calls the hooks.
+func (c *Cache) tell(e *Event) {
+	for _, h := range c.hooks {
+		if strings.HasPrefix(e.Entry.Key, h.prefix) {
+			h.call(e)
+		}
+	}
 }
 
 // past reads the newest events of the log, up to a revision.
@@ -129,8 +171,22 @@ func (c *Cache) run(ctx context.Context, w storage.Watcher) {
 			}
 			// Whoever watches must begin anew: changes may have been missed.
 			c.endWatches(fmt.Errorf("the watch of the store broke: %w", err))
-			w, err = c.fill(ctx)
+			if w, err = c.fill(ctx); err != nil {
+				pause(ctx, retryAfter)
+			}
 		}
+	}
+}
+
+// retryAfter is how long to wait when the store cannot be read, before it is tried again.
+const retryAfter = 100 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -157,11 +213,7 @@ func (c *Cache) follow(w storage.Watcher) error {
 func (c *Cache) ingest(e *Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, h := range c.hooks {
-		if strings.HasPrefix(e.Entry.Key, h.prefix) {
-			h.call(e)
-		}
-	}
+	c.tell(e)
 	if e.Type == Deleted {
 		c.tree.Delete(e.Entry)
 	} else {
@@ -173,6 +225,11 @@ func (c *Cache) ingest(e *Event) {
 	for w := range c.watchers[resource(e.Entry.Key)] {
 		w.offer(e)
 	}
+	c.wake()
+}
+
+// wake tells those who wait for a revision that is reached.
+func (c *Cache) wake() {
 	still := c.waiting[:0]
 	for _, w := range c.waiting {
 		if w.revision <= c.revision {

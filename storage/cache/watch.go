@@ -36,7 +36,7 @@ type Watcher struct {
 	stopped bool
 }
 
-// Watch streams the changes of the keys under a prefix (which ends in a slash), or of one key: those after a
+// Watch streams the changes of the keys under a prefix (three segments or more, and a slash), or of one key: those after a
 // revision, or, with Initial, what there is and then the changes.
 // Errors: storage.ErrCompacted, storage.ErrFutureRevision, storage.ErrClosed.
 func (c *Cache) Watch(ctx context.Context, prefix string, after int64, o WatchOptions) (*Watcher, error) {
@@ -47,17 +47,33 @@ func (c *Cache) Watch(ctx context.Context, prefix string, after int64, o WatchOp
 		cache: c, prefix: prefix, exact: !strings.HasSuffix(prefix, "/"), of: resource(prefix),
 		limit: c.options.Queue, ready: make(chan struct{}, 1),
 	}
+	err := w.register(after, o)
+	if errors.Is(err, errBeforeRing) {
+		err = w.fromStore(ctx, after)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// errBeforeRing says that a watch begins before the events that are kept in memory.
+var errBeforeRing = errors.New("before the ring")
+
+// register queues what a watch begins with, and lets the cache know of it.
+func (w *Watcher) register(after int64, o WatchOptions) error {
+	c := w.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.failed != nil:
-		return nil, c.failed
+		return c.failed
 	case o.Initial:
 		w.begin()
 	case after > c.revision:
-		return nil, storage.ErrFutureRevision
+		return storage.ErrFutureRevision
 	case after < c.floor:
-		return w, w.fromStore(ctx, after)
+		return errBeforeRing
 	default:
 		first := sort.Search(len(c.ring), func(i int) bool { return c.ring[i].Revision > after })
 		for _, e := range c.ring[first:] {
@@ -73,7 +89,7 @@ func (c *Cache) Watch(ctx context.Context, prefix string, after int64, o WatchOp
 		c.watchers[w.of] = map[*Watcher]struct{}{}
 	}
 	c.watchers[w.of][w] = struct{}{}
-	return w, nil
+	return nil
 }
 
 // begin queues what there is. The cache is locked.
@@ -100,21 +116,36 @@ func (w *Watcher) fromStore(ctx context.Context, after int64) error {
 		return err
 	}
 	w.limit += 1 << 20 // the past comes at once
+	w.reached = after
 	go func() {
 		defer sw.Stop()
-		for batch := range sw.Events() {
+		w.end(w.follow(ctx, sw))
+	}()
+	return nil
+}
+
+// follow queues what the store tells, once the cache knows it too: who has seen a change can read it.
+func (w *Watcher) follow(ctx context.Context, sw storage.Watcher) error {
+	for {
+		select {
+		case <-w.cache.done:
+			return w.cache.err()
+		case batch, ok := <-sw.Events():
+			if !ok {
+				return sw.Err()
+			}
 			for _, se := range batch {
+				if err := w.cache.WaitFor(ctx, se.KV.Revision); err != nil {
+					return err
+				}
 				e, err := w.cache.event(se, func(string) *Entry { return nil })
 				if err != nil {
-					w.end(err)
-					return
+					return err
 				}
 				w.offer(e)
 			}
 		}
-		w.end(sw.Err())
-	}()
-	return nil
+	}
 }
 
 func (w *Watcher) wants(key string) bool {
