@@ -3,7 +3,6 @@ package apiserver
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -40,14 +39,12 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
 	c := &call{Server: s, w: w, r: r, info: info, rec: decision.From(r.Context())}
 	c.kind = s.Catalog.ByResource(schema.GroupVersionResource{Group: info.APIGroup, Version: info.APIVersion, Resource: info.Resource})
 	if c.kind == nil || !c.scopeMatches() {
-		notFound(w, r)
-		return nil
+		return s.notServed(w, r, info.APIGroup)
 	}
 	if info.Subresource != "" {
 		sub, ok := c.kind.Subresource(info.Subresource)
 		if !ok || info.Name == "" {
-			notFound(w, r)
-			return nil
+			return s.notServed(w, r, info.APIGroup)
 		}
 		c.sub = sub
 	} else if len(info.Parts) > 2 {
@@ -55,10 +52,12 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	c.rec.Request.Served = true
+	warn(r.Context(), s.Catalog.Deprecated(c.kind))
 
 	serve, verbs := c.operation()
-	if serve == nil || !allows(verbs, info.Verb) {
-		return methodNotAllowed(c.kind, info.Verb)
+	nameless := info.Name == "" && (info.Verb == "update" || info.Verb == "patch")
+	if serve == nil || nameless || !allows(verbs, info.Verb) {
+		return methodNotAllowed()
 	}
 	if info.Verb != "watch" && info.Verb != "connect" {
 		ctx, cancel := context.WithTimeout(r.Context(), writeTimeout)
@@ -121,8 +120,19 @@ func allows(verbs []string, verb string) bool {
 	return false
 }
 
-func methodNotAllowed(k *catalog.Kind, verb string) error {
-	return apierrors.NewMethodNotSupported(k.Qualified(), strings.ToLower(verb))
+func methodNotAllowed() error {
+	return apierrors.NewGenericServerResponse(http.StatusMethodNotAllowed, "", schema.GroupResource{}, "", "", 0, false)
+}
+
+// notServed answers a path that nothing serves: with a Status where the group is served, else with plain text.
+func (s *Server) notServed(w http.ResponseWriter, r *http.Request, group string) error {
+	for _, k := range s.Catalog.Kinds() {
+		if k.Group == group {
+			return apierrors.NewGenericServerResponse(http.StatusNotFound, "", schema.GroupResource{}, "", "", 0, false)
+		}
+	}
+	notFound(w, r)
+	return nil
 }
 
 // want is the kind that travels in a body: the subresource's own, or the resource's.

@@ -64,6 +64,7 @@ func (c *call) validateMetadata(m metav1.Object) field.ErrorList {
 		name = validation.NameIsDNSSubdomain
 	}
 	errs := validation.ValidateObjectMetaAccessor(m, c.kind.Namespaced, name, field.NewPath("metadata"))
+	errs = append(errs, catalog.ValidateFinalizers(m)...)
 	if len(errs) > 0 {
 		return errs
 	}

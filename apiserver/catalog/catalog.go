@@ -18,6 +18,7 @@ type set struct {
 	kinds      []*Kind
 	byResource map[schema.GroupVersionResource]*Kind
 	byKind     map[schema.GroupVersionKind]*Kind
+	deprecated map[*Kind]string // of those kinds alone that are
 	generation int64
 }
 
@@ -34,12 +35,16 @@ func newSet(kinds []*Kind, generation int64) *set {
 		kinds:      kinds,
 		byResource: make(map[schema.GroupVersionResource]*Kind, len(kinds)),
 		byKind:     make(map[schema.GroupVersionKind]*Kind, len(kinds)),
+		deprecated: map[*Kind]string{},
 		generation: generation,
 	}
 	for _, k := range kinds {
 		s.byResource[k.GroupVersion().WithResource(k.Resource)] = k
 		if s.byKind[k.GroupVersionKind] == nil {
 			s.byKind[k.GroupVersionKind] = k
+		}
+		if text := k.Deprecation(); text != "" {
+			s.deprecated[k] = text
 		}
 	}
 	return s
@@ -60,6 +65,9 @@ func (c *Catalog) ByResource(gvr schema.GroupVersionResource) *Kind {
 func (c *Catalog) ByKind(gvk schema.GroupVersionKind) *Kind {
 	return c.current.Load().byKind[gvk]
 }
+
+// Deprecated is the kind's Deprecation, without making an object to ask it.
+func (c *Catalog) Deprecated(k *Kind) string { return c.current.Load().deprecated[k] }
 
 // Stored returns the kind whose form is kept for a storage: the first row of that storage.
 func (c *Catalog) Stored(gr schema.GroupResource) *Kind {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func nodeKind() *Kind {
 		Table:      nodeTable(),
 		FieldNames: []string{"spec.unschedulable"},
 		Fields: fieldsOf(func(n *corev1.Node) fields.Set {
-			return fields.Set{"spec.unschedulable": boolean(n.Spec.Unschedulable)}
+			return fields.Set{"spec.unschedulable": strconv.FormatBool(n.Spec.Unschedulable)}
 		}),
 	})
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -209,7 +210,7 @@ func podFields(p *corev1.Pod) fields.Set {
 		"spec.restartPolicy":       string(p.Spec.RestartPolicy),
 		"spec.schedulerName":       p.Spec.SchedulerName,
 		"spec.serviceAccountName":  p.Spec.ServiceAccountName,
-		"spec.hostNetwork":         boolean(p.Spec.HostNetwork),
+		"spec.hostNetwork":         strconv.FormatBool(p.Spec.HostNetwork),
 		"status.phase":             string(p.Status.Phase),
 		"status.nominatedNodeName": p.Status.NominatedNodeName,
 	}
@@ -217,11 +218,4 @@ func podFields(p *corev1.Pod) fields.Set {
 		set["status.podIP"] = p.Status.PodIPs[0].IP
 	}
 	return set
-}
-
-func boolean(b bool) string {
-	if b {
-		return "true"
-	}
-	return "false"
 }
