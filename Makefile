@@ -53,9 +53,10 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 	  done; \
 	done
 
-oracle: ## build the real kube-apiserver and etcd, to compare answers with (takes minutes)
+oracle: build ## compare our answers with those of the real kube-apiserver (takes minutes to build)
 	cd e2e/oracle && $(GO) build -o ../../.cache/oracle/ ./cmd/...
-	@echo "built .cache/oracle/kube-apiserver and .cache/oracle/etcd"
+	cd e2e/oracle && ../../.cache/oracle/compare -etcd ../../.cache/oracle/etcd -kube-apiserver ../../.cache/oracle/kube-apiserver \
+	  -coracle ../../bin/coracle corpus/*.txt
 
 clean: ## remove what was built
 	rm -rf bin .cache

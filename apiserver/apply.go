@@ -21,7 +21,7 @@ import (
 func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
 	wanted := &unstructured.Unstructured{Object: map[string]any{}}
 	if err := yaml.Unmarshal(body.Bytes, &wanted.Object); err != nil {
-		return apierrors.NewBadRequest(fmt.Sprintf("error decoding YAML: %v", err))
+		return apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
 	}
 	if validation := fieldValidation(opts.FieldValidation); validation != metav1.FieldValidationIgnore {
 		if err := yaml.UnmarshalStrict(body.Bytes, &map[string]any{}); err != nil {

@@ -3,6 +3,7 @@ package apiserver
 import (
 	"errors"
 	"fmt"
+	"path"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -31,5 +32,6 @@ func modified(c *call) error {
 }
 
 func preconditionFailed(c *call, why string) error {
-	return apierrors.NewConflict(c.kind.Qualified(), c.info.Name, fmt.Errorf("%s", why))
+	key := path.Join("/registry", c.kind.Resource, c.info.Namespace, c.info.Name)
+	return apierrors.NewConflict(c.kind.Qualified(), c.info.Name, fmt.Errorf("StorageError: invalid object, Code: 4, Key: %s, ResourceVersion: 0, AdditionalErrorMsg: %s", key, why))
 }

@@ -19,7 +19,7 @@ import (
 // Source: k8s.io/apiserver/pkg/endpoints/handlers/create.go and registry/generic/registry/store.go.
 func (c *call) create() error {
 	if c.info.Name != "" {
-		return methodNotAllowed(c.kind, "post")
+		return methodNotAllowed()
 	}
 	f, err := wire.Negotiate(c.r, c.offer())
 	if err != nil {
@@ -33,6 +33,7 @@ func (c *call) create() error {
 	if err := c.decode(obj, c.kind.GroupVersionKind, opts.FieldValidation); err != nil {
 		return err
 	}
+	c.setDefaults(obj) // what is defaulted is owned as well
 	obj = c.own(obj, c.kind.New(), opts.FieldManager)
 	e, obj, err := c.createObject(obj, &opts)
 	if err != nil {
@@ -65,7 +66,7 @@ func (c *call) createObject(obj runtime.Object, opts *metav1.CreateOptions) (*ca
 		return nil, nil, apierrors.NewInternalError(err)
 	}
 	if m.GetResourceVersion() != "" {
-		return nil, nil, apierrors.NewBadRequest("resourceVersion should not be set on objects to be created")
+		return nil, nil, plain("resourceVersion should not be set on objects to be created")
 	}
 	m.SetUID("")
 	m.SetSelfLink("")

@@ -59,8 +59,7 @@ func (s *Server) resources(w http.ResponseWriter, r *http.Request) error {
 	gv := schema.GroupVersion{Group: mux.Vars(r)["group"], Version: mux.Vars(r)["version"]}
 	l := discovery.Resources(s.Catalog.Kinds(), gv)
 	if l == nil || gv.Group == "" && strings.HasPrefix(r.URL.Path, "/apis/") {
-		notFound(w, r)
-		return nil
+		return s.notServed(w, r, gv.Group)
 	}
 	return s.document(w, r, l)
 }

@@ -1,7 +1,10 @@
 package apiserver
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -28,6 +31,12 @@ func (c *call) get() error {
 		return err
 	}
 	return c.sendEntry(f, http.StatusOK, e)
+}
+
+// internalPackage is the Go package that upstream's messages name for the kind.
+func (c *call) internalPackage() string {
+	group, _, _ := strings.Cut(c.kind.Group, ".")
+	return cmp.Or(group, "core")
 }
 
 // sendEntry answers with a stored object.
@@ -63,7 +72,7 @@ func (c *call) sendObject(f wire.Format, code int, obj runtime.Object) error {
 		}
 		c.send(c.w, f, code, p)
 	case "PartialObjectMetadataList":
-		return notConvertible("PartialObjectMetadataList")
+		return notConvertible(fmt.Sprintf("you requested PartialObjectMetadataList, but the requested object is not a list (*%s.%s)", c.internalPackage(), c.kind.Kind))
 	default:
 		c.send(c.w, f, code, obj)
 	}

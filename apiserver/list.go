@@ -123,7 +123,7 @@ func (c *call) sendList(f wire.Format, objs []runtime.Object, list metav1.ListMe
 		c.send(c.w, f, http.StatusOK, l)
 		return nil
 	case "PartialObjectMetadata":
-		return apierrors.NewBadRequest("PartialObjectMetadata can only be asked of a single object")
+		return notConvertible(fmt.Sprintf("you requested PartialObjectMetadata, but the requested object is a list (*%s.%s)", c.internalPackage(), c.kind.ListKind()))
 	}
 	l := c.kind.NewList()
 	if c.Codec.Scheme.Recognizes(c.kind.GroupVersionKind) {
@@ -164,9 +164,12 @@ type page struct {
 func (c *call) page(opts *metainternal.ListOptions, match *matcher) (page, error) {
 	prefix := c.Registry.Prefix(c.kind, c.info.Namespace)
 	ctx := c.r.Context()
+	if opts.Continue != "" && opts.ResourceVersion != "" && opts.ResourceVersion != "0" {
+		return page{}, apierrors.NewBadRequest("specifying resource version is not allowed when using continue")
+	}
 	at, err := revisionOf(opts.ResourceVersion)
 	if err != nil {
-		return page{}, err
+		return page{}, apierrors.NewBadRequest("invalid resource version: " + err.Error())
 	}
 	from := ""
 	switch {
@@ -255,15 +258,15 @@ func readContinue(s, prefix string) (continueToken, error) {
 	}
 	switch {
 	case err != nil:
-		return t, apierrors.NewBadRequest(fmt.Sprintf("continue key is not valid: %v", err))
+		return t, apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: continue key is not valid: %v", err))
 	case t.Version != continueVersion:
-		return t, apierrors.NewBadRequest(fmt.Sprintf("continue key is not valid: server does not recognize this encoded version %q", t.Version))
+		return t, apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: continue key is not valid: server does not recognize this encoded version %q", t.Version))
 	case t.Revision == 0:
-		return t, apierrors.NewBadRequest("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+		return t, apierrors.NewBadRequest("invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
 	case t.Start == "":
-		return t, apierrors.NewBadRequest("continue key is not valid: encoded start key empty (version meta.k8s.io/v1)")
+		return t, apierrors.NewBadRequest("invalid continue token: continue key is not valid: encoded start key empty (version meta.k8s.io/v1)")
 	case strings.Contains(t.Start, "..") || strings.HasPrefix(t.Start, "/"):
-		return t, apierrors.NewBadRequest(fmt.Sprintf("continue key is not valid: %s", t.Start))
+		return t, apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: continue key is not valid: %s", t.Start))
 	}
 	return t, nil
 }

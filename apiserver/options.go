@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -55,9 +54,7 @@ func revisionOf(resourceVersion string) (int64, error) {
 	}
 	n, err := strconv.ParseUint(resourceVersion, 10, 63)
 	if err != nil {
-		return 0, apierrors.NewInvalid(schema.GroupKind{}, resourceVersion, field.ErrorList{
-			field.Invalid(field.NewPath("resourceVersion"), resourceVersion, err.Error()),
-		})
+		return 0, plain(field.Invalid(field.NewPath("resourceVersion"), resourceVersion, err.Error()).Error())
 	}
 	return int64(n), nil
 }
@@ -80,6 +77,16 @@ func fieldValidation(asked string) string {
 	return asked
 }
 
-func notConvertible(kind string) error {
-	return apierrors.NewBadRequest(fmt.Sprintf("%s can only be asked of a list", kind))
+// notConvertible refuses a form that the answer cannot be given in.
+func notConvertible(why string) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusNotAcceptable, Reason: metav1.StatusReasonNotAcceptable, Message: why,
+	}}
+}
+
+// plain is an error that upstream answers as it is: 500, without a reason.
+func plain(message string) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusInternalServerError, Message: message,
+	}}
 }

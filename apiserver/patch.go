@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -69,7 +70,7 @@ func (c *call) patch() error {
 			obj := c.kind.New()
 			warnings, err := c.Codec.Decode(wire.Body{Bytes: after, ContentType: wire.JSON}, c.kind.GroupVersionKind, obj, wire.Strictness(fieldValidation(opts.FieldValidation)))
 			if err != nil {
-				return nil, patchedInvalid(c, err)
+				return nil, patchedInvalid(c, after, err)
 			}
 			for _, text := range warnings {
 				warn(c.r.Context(), text)
@@ -108,7 +109,7 @@ func patcherFor(kind types.PatchType, patch []byte, example runtime.Object) (fun
 	case types.JSONPatchType:
 		p, err := jsonpatch.DecodePatch(patch)
 		if err != nil {
-			return nil, apierrors.NewBadRequest(err.Error())
+			return nil, apierrors.NewBadRequest("error decoding patch: " + strings.Replace(err.Error(), "jsonpatch.Patch", "[]handlers.jsonPatchOp", 1))
 		}
 		if len(p) > maxPatchOperations {
 			return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
@@ -124,7 +125,7 @@ func patcherFor(kind types.PatchType, patch []byte, example runtime.Object) (fun
 
 	case types.MergePatchType:
 		if err := json.Unmarshal(patch, &map[string]any{}); err != nil {
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+			return nil, apierrors.NewBadRequest("invalid JSON patch")
 		}
 		return func(before []byte) ([]byte, error) {
 			after, err := jsonpatch.MergePatch(before, patch)
@@ -157,10 +158,14 @@ func patcherFor(kind types.PatchType, patch []byte, example runtime.Object) (fun
 }
 
 // patchedInvalid words an object that a patch has made unreadable.
-func patchedInvalid(c *call, err error) error {
+func patchedInvalid(c *call, after []byte, err error) error {
 	if apierrors.IsBadRequest(err) {
-		return apierrors.NewInvalid(c.kind.GroupKind(), c.info.Name, field.ErrorList{
-			field.Invalid(field.NewPath("patch"), "", err.Error()),
+		why := err.Error()
+		if _, inner, ok := strings.Cut(why, "cannot be handled as a "+c.kind.Kind+": "); ok {
+			why = inner
+		}
+		return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{
+			field.Invalid(field.NewPath("patch"), string(after), why),
 		})
 	}
 	return err

@@ -62,7 +62,6 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		f = wire.Format{Media: wire.JSON}
 	}
 	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
 	if status.Details != nil && status.Details.RetryAfterSeconds > 0 {
 		h.Set("Retry-After", fmt.Sprint(status.Details.RetryAfterSeconds))
 	}
@@ -89,7 +88,7 @@ func statusOf(err error) *metav1.Status {
 	case errors.Is(err, storage.ErrClosed):
 		return statusOf(apierrors.NewServiceUnavailable("the server is shutting down"))
 	}
-	return statusOf(apierrors.NewInternalError(err))
+	return statusOf(plain(err.Error()))
 }
 
 // send answers with an object.

@@ -54,7 +54,7 @@ func (c *call) scale() error {
 	case "patch":
 		return c.patchScale(f)
 	}
-	return methodNotAllowed(c.kind, c.info.Verb)
+	return methodNotAllowed()
 }
 
 func (c *call) patchScale(f wire.Format) error {

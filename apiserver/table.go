@@ -51,7 +51,7 @@ func includeObject(q url.Values) (metav1.IncludeObjectPolicy, error) {
 	case metav1.IncludeNone, metav1.IncludeObject, metav1.IncludeMetadata:
 		return p, nil
 	default:
-		return "", apierrors.NewBadRequest(`unrecognized includeObject value: "` + string(p) + `"`)
+		return "", apierrors.NewBadRequest(`Unable to convert to Table as requested: includeObject: Invalid value: "` + string(p) + `": must be 'Metadata', 'Object', 'None', or empty`)
 	}
 }
 

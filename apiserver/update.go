@@ -36,7 +36,7 @@ func (c *call) update() error {
 	}
 	switch {
 	case m.GetName() == "":
-		return apierrors.NewBadRequest("name must be provided")
+		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", c.info.Name))
 	case m.GetName() != c.info.Name:
 		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", m.GetName(), c.info.Name))
 	}
@@ -67,6 +67,7 @@ func (c *call) createByUpdate(f wire.Format, obj runtime.Object, opts *metav1.Up
 	if err := c.mayCreate(); err != nil {
 		return err
 	}
+	c.setDefaults(obj)
 	obj = c.own(obj, c.kind.New(), opts.FieldManager)
 	e, obj, err := c.createObject(obj, &metav1.CreateOptions{DryRun: opts.DryRun, FieldManager: opts.FieldManager, FieldValidation: opts.FieldValidation})
 	if err != nil {
@@ -162,6 +163,9 @@ func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object,
 	oldMeta, err := meta.Accessor(old)
 	if err != nil {
 		return nil, false, apierrors.NewInternalError(err)
+	}
+	if m.GetName() != c.info.Name {
+		return nil, false, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", m.GetName(), c.info.Name))
 	}
 	explicit = m.GetResourceVersion() != "" && m.GetResourceVersion() != "0"
 	if uid := m.GetUID(); uid != "" && uid != oldMeta.GetUID() {

@@ -152,6 +152,10 @@ func summary(b []byte) string {
 	switch {
 	case len(b) == 0:
 		return "<empty>"
+	case b[0] == '{' && len(b) > most:
+		return string(b[:most]) + " ..."
+	case b[0] == '{':
+		return string(b)
 	case len(b) > most:
 		return fmt.Sprintf("%02x ...", b[:most])
 	}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// difference is one place where the two answers are not the same.
+type difference struct{ path, real, ours string }
+
+// comparedHeaders are those that clients act on.
+var comparedHeaders = []string{"Content-Type", "Warning", "Retry-After", "X-Content-Type-Options", "Cache-Control", "Location", "Vary", "Www-Authenticate"}
+
+func compare(real, ours answer) []difference {
+	var ds []difference
+	if real.status != ours.status {
+		ds = append(ds, difference{"status", fmt.Sprint(real.status), fmt.Sprint(ours.status)})
+	}
+	for _, h := range comparedHeaders {
+		if a, b := strings.Join(real.header[h], " + "), strings.Join(ours.header[h], " + "); a != b {
+			ds = append(ds, difference{h, a, b})
+		}
+	}
+	return diff("body", real.body, ours.body, ds)
+}
+
+// diff walks both bodies.
+func diff(path string, a, b any, ds []difference) []difference {
+	switch x := a.(type) {
+	case map[string]any:
+		if y, ok := b.(map[string]any); ok {
+			keys := slices.Collect(maps.Keys(x))
+			for k := range y {
+				if _, ok := x[k]; !ok {
+					keys = append(keys, k)
+				}
+			}
+			slices.Sort(keys)
+			for _, k := range keys {
+				ds = diffField(path+"."+k, x, y, k, ds)
+			}
+			return ds
+		}
+	case []any:
+		if y, ok := b.([]any); ok {
+			for i := range max(len(x), len(y)) {
+				at := fmt.Sprintf("%s[%d]", path, i)
+				switch {
+				case i >= len(x):
+					ds = append(ds, difference{at, "nothing", render(y[i])})
+				case i >= len(y):
+					ds = append(ds, difference{at, render(x[i]), "nothing"})
+				default:
+					ds = diff(at, x[i], y[i], ds)
+				}
+			}
+			return ds
+		}
+	}
+	if a != b {
+		ds = append(ds, difference{path, render(a), render(b)})
+	}
+	return ds
+}
+
+func diffField(path string, x, y map[string]any, k string, ds []difference) []difference {
+	a, inX := x[k]
+	b, inY := y[k]
+	switch {
+	case !inX:
+		return append(ds, difference{path, "nothing", render(b)})
+	case !inY:
+		return append(ds, difference{path, render(a), "nothing"})
+	}
+	return diff(path, a, b, ds)
+}
+
+func render(v any) string {
+	b, _ := json.Marshal(v)
+	if len(b) > 600 {
+		return string(b[:600]) + "..."
+	}
+	return string(b)
+}
+
+var (
+	uuids     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	times     = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+	versions  = regexp.MustCompile(`(resource version: ?|resourceVersion: ?|current: ?|old resource version: ?|in (?:record|the precondition) \(|resourceVersion\\*": ?\\*")\d+`)
+	ages      = regexp.MustCompile(`^(\d+[smhd])+( ago)?$`)
+	generated = regexp.MustCompile(`(kube-api-access-|gen-)[bcdfghjklmnpqrstvwxz2456789]{5}`)
+	addresses = regexp.MustCompile(`\b10\.\d+\.\d+\.\d+\b`)
+)
+
+// normalise replaces what may differ between two servers by a word that says what it was.
+func normalise(v any) any {
+	switch x := v.(type) {
+	case map[string]any:
+		for k, v := range x {
+			s, isText := v.(string)
+			switch {
+			case k == "resourceVersion" && isText && s != "":
+				x[k] = "VERSION"
+			case k == "continue" && isText && s != "":
+				x[k] = "CONTINUE"
+			case k == "nodePort" || k == "healthCheckNodePort":
+				x[k] = "PORT"
+			default:
+				x[k] = normalise(v)
+			}
+		}
+		return x
+	case []any:
+		for i := range x {
+			x[i] = normalise(x[i])
+		}
+		return x
+	case string:
+		if ages.MatchString(x) {
+			return "AGE"
+		}
+		x = uuids.ReplaceAllString(x, "UID")
+		x = times.ReplaceAllString(x, "TIME")
+		x = versions.ReplaceAllString(x, "${1}VERSION")
+		x = generated.ReplaceAllString(x, "${1}RANDOM")
+		return addresses.ReplaceAllString(x, "ADDRESS")
+	case json.Number:
+		return x.String()
+	}
+	return v
+}

@@ -1,0 +1,114 @@
+// Command compare sends one corpus of requests to the real kube-apiserver and to Coracle, and prints every
+// difference in status, headers that matter, and body.
+//
+//	compare -real https://127.0.0.1:16443 -ours https://127.0.0.1:6443 -token admin corpus/*.txt
+//	compare -etcd bin/etcd -kube-apiserver bin/kube-apiserver -coracle bin/coracle corpus/*.txt
+//
+// The second form starts all three in a temporary directory. What may differ (uids, times, versions, generated
+// names, addresses) is normalised; differences that are meant to be there are listed in known.txt, with a reason.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+)
+
+func main() {
+	var o options
+	flag.StringVar(&o.real.url, "real", "", "URL of a running kube-apiserver")
+	flag.StringVar(&o.ours.url, "ours", "", "URL of a running Coracle")
+	flag.StringVar(&o.real.token, "token", "admin", "bearer token of an administrator of both")
+	flag.StringVar(&o.etcd, "etcd", "", "etcd to start")
+	flag.StringVar(&o.apiserver, "kube-apiserver", "", "kube-apiserver to start")
+	flag.StringVar(&o.coracle, "coracle", "", "coracle to start")
+	flag.StringVar(&o.known, "known", "known.txt", "list of known differences")
+	flag.BoolVar(&o.all, "all", false, "print known differences as well")
+	flag.StringVar(&o.only, "only", "", "send all requests, and print those alone whose title contains this")
+	flag.Parse()
+	o.ours.token, o.files = o.real.token, flag.Args()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	differ, err := run(ctx, o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(2)
+	}
+	if differ > 0 {
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	real, ours               server
+	etcd, apiserver, coracle string
+	known, only              string
+	all                      bool
+	files                    []string
+}
+
+// run compares all files and returns how many requests have an unexpected difference.
+func run(ctx context.Context, o options) (int, error) {
+	if o.apiserver != "" {
+		end, err := startAll(ctx, &o)
+		defer end()
+		if err != nil {
+			return 0, err
+		}
+	}
+	known, err := readKnown(o.known)
+	if err != nil {
+		return 0, err
+	}
+	var total, alike, expected, differ int
+	for _, file := range o.files {
+		requests, err := readCorpus(file)
+		if err != nil {
+			return 0, err
+		}
+		o.real.begin()
+		o.ours.begin()
+		for _, r := range requests {
+			total++
+			want, err := o.real.send(ctx, r)
+			if err != nil {
+				return 0, fmt.Errorf("%s: %q to kube-apiserver: %w", file, r.title, err)
+			}
+			got, err := o.ours.send(ctx, r)
+			if err != nil {
+				return 0, fmt.Errorf("%s: %q to coracle: %w", file, r.title, err)
+			}
+			differences := compare(want, got)
+			unexpected := known.filter(r.title, differences)
+			switch {
+			case len(differences) == 0:
+				alike++
+				continue
+			case len(unexpected) == 0:
+				expected++
+				if !o.all {
+					continue
+				}
+			default:
+				differ++
+			}
+			if !strings.Contains(r.title, o.only) {
+				continue
+			}
+			fmt.Printf("%s: %s\n  %s %s\n", file, r.title, r.method, r.path)
+			for _, d := range differences {
+				fmt.Printf("    %s\n      real %s\n      ours %s\n", d.path, d.real, d.ours)
+			}
+		}
+	}
+	for _, k := range known {
+		if !k.used {
+			fmt.Printf("known.txt: no such difference any longer: %s %s (%s)\n", k.title, k.path, k.reason)
+		}
+	}
+	fmt.Printf("%d requests: %d answered alike, %d with known differences, %d differ\n", total, alike, expected, differ)
+	return differ, nil
+}
