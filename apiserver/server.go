@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/authentication/user"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"coracle/apiserver/admission"
@@ -21,6 +22,7 @@ import (
 	"coracle/apiserver/registry"
 	"coracle/apiserver/wire"
 	"coracle/authn"
+	"coracle/rbac"
 )
 
 // Config is what a server is made of. All fields without a comment that says otherwise are required.
@@ -29,7 +31,7 @@ type Config struct {
 	Registry   *registry.Registry
 	Codec      *wire.Codec
 	Authn      *authn.Chain
-	Authz      authz.Chain
+	Authz      Authorizer
 	Admission  admission.Chain
 	Tokens     Tokens
 	OpenAPI    *openapi.Service
@@ -47,6 +49,16 @@ type Config struct {
 	MaxBody int64
 	// HintClients sends the explanation of a refusal to the client as well, as a warning.
 	HintClients bool
+}
+
+// Authorizer answers what users may do.
+type Authorizer interface {
+	// Authorize asks about the request itself: the opinions go into its decision record.
+	Authorize(ctx context.Context, a *rbac.Attributes) authz.Answer
+	// Ask asks about anything else.
+	Ask(ctx context.Context, a *rbac.Attributes) authz.Answer
+	// RulesFor lists what a user may do in a namespace, as far as that can be listed.
+	RulesFor(u user.Info, namespace string) authz.Rules
 }
 
 // Check is one line of /readyz?verbose.

@@ -64,16 +64,21 @@ func (c *call) decodeCreate(into runtime.Object) (wire.Format, *metav1.CreateOpt
 
 // admit takes the object of a POST to a subresource through admission.
 func (c *call) admit(obj runtime.Object, opts *metav1.CreateOptions) error {
-	a := &admission.Attributes{
+	a := c.posted(obj, opts)
+	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
+		return err
+	}
+	return c.Admission.Validate(c.r.Context(), a)
+}
+
+// posted is what admission is told of the object of a POST to a subresource.
+func (c *call) posted(obj runtime.Object, opts *metav1.CreateOptions) *admission.Attributes {
+	return &admission.Attributes{
 		Operation: admission.Create, Kind: c.kind, Subresource: c.sub.Name,
 		Namespace: c.info.Namespace, Name: c.info.Name, Object: obj, Options: opts,
 		DryRun: dryRun(opts.DryRun), User: userOf(c.r),
 		Warn: func(text string) { warn(c.r.Context(), text) },
 	}
-	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
-		return err
-	}
-	return c.Admission.Validate(c.r.Context(), a)
 }
 
 // finalize is how the namespace controller says that nothing is left in a namespace.

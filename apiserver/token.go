@@ -55,6 +55,11 @@ func (c *call) token() error {
 	if err != nil {
 		return err
 	}
+	// Before the defaults: NodeRestriction must tell the audience that a node asked for from none.
+	asked := c.posted(req, opts)
+	if err := c.Admission.Mutate(c.r.Context(), asked); err != nil {
+		return err
+	}
 	if err := c.checkTokenName(req); err != nil {
 		return err
 	}
@@ -79,7 +84,7 @@ func (c *call) token() error {
 	if errs := validateTokenRequest(req); len(errs) > 0 {
 		return apierrors.NewInvalid(c.sub.Kind.GroupKind(), "", errs)
 	}
-	if err := c.admit(req, opts); err != nil {
+	if err := c.Admission.Validate(c.r.Context(), asked); err != nil {
 		return err
 	}
 	seconds := *req.Spec.ExpirationSeconds
