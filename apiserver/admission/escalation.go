@@ -3,7 +3,6 @@ package admission
 import (
 	"context"
 
-	"coracle/apiserver/authz"
 	"coracle/rbac"
 )
 
@@ -12,7 +11,7 @@ import (
 // Upstream checks this in the storage of roles and bindings, in the same place of a request's way.
 type Escalation struct {
 	Policy *rbac.Policy
-	Authz  authz.Chain
+	Authz  Authorizer
 }
 
 // Name returns RBACEscalation.

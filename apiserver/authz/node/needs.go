@@ -13,6 +13,11 @@ func needsOf(pod *corev1.Pod) []Object {
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
 		return nil
 	}
+	return References(pod)
+}
+
+// References lists the objects that a pod names, none twice.
+func References(pod *corev1.Pod) []Object {
 	n := needs{namespace: pod.Namespace}
 	n.add("serviceaccounts", pod.Spec.ServiceAccountName)
 	for _, ref := range pod.Spec.ImagePullSecrets {
