@@ -11,6 +11,7 @@ import (
 	"coracle/apiserver/admission"
 	"coracle/authn/pki"
 	"coracle/controllers/clusterrole"
+	"coracle/controllers/garbage"
 	"coracle/controllers/namespace"
 	"coracle/controllers/rootca"
 	"coracle/controllers/scheduler"
@@ -55,6 +56,12 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	}
 	spaces := account("namespace-controller")
 	c.run(ctx, "namespace", namespace.New(spaces, content, spaces.Discovery(), shared, log))
+	owned, err := metadata.NewForConfig(clients.asAccount("generic-garbage-collector", manager))
+	if err != nil {
+		return err
+	}
+	collecting := account("generic-garbage-collector")
+	c.run(ctx, "garbage-collector", garbage.New(collecting, owned, collecting.Discovery(), log))
 	c.run(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))

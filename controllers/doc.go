@@ -19,6 +19,8 @@
 //	token            user system:kube-controller-manager      token Secrets: made, filled in, deleted with their account
 //	rootca           root-ca-cert-publisher                   the ConfigMap kube-root-ca.crt in every namespace
 //	namespace        namespace-controller                     empties and finalizes namespaces that are being deleted
+//	clusterrole      clusterrole-aggregation-controller       the rules of aggregated ClusterRoles
+//	garbage          generic-garbage-collector                deletes what has lost its owners
 //	scheduler        user system:kube-scheduler               a node for each pod
 //
 // Start reading at package loop, what all of them share, then serviceaccount, the smallest. Package event writes
