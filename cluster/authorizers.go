@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"coracle/apiserver/authz"
+	authzconfig "coracle/apiserver/authz/config"
 	"coracle/apiserver/authz/node"
 	"coracle/apiserver/registry"
 	"coracle/manifests"
@@ -15,8 +15,9 @@ import (
 	"coracle/storage/cache"
 )
 
-// authorizers are asked in Kubernetes' order: whoever is above all rules, nodes, and then everybody by RBAC.
-func authorizers(objects *registry.Registry) (authz.Chain, *rbac.Policy, error) {
+// authorizers are those that the settings name, after the one for whoever is above all rules. RBAC's policy and the
+// nodes' graph are kept whichever they are: roles guard against escalation even where others authorize.
+func authorizers(config Config, objects *registry.Registry) (*authzconfig.Live, *rbac.Policy, error) {
 	policy := rbac.NewPolicy()
 	follow(objects, policy.Apply, policy.Remove,
 		schema.GroupResource{Group: "rbac.authorization.k8s.io", Resource: "clusterroles"},
@@ -38,11 +39,10 @@ func authorizers(objects *registry.Registry) (authz.Chain, *rbac.Policy, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return authz.Chain{
-		authz.PrivilegedGroup{},
-		node.Authorizer{Graph: graph, Rules: rules},
-		authz.RBAC{Policy: policy},
-	}, policy, nil
+	chain, err := authzconfig.New(config.Authorization, authzconfig.Parts{
+		RBAC: policy, Node: node.Authorizer{Graph: graph, Rules: rules},
+	})
+	return chain, policy, err
 }
 
 // nodeRules are those of the default role system:node.

@@ -108,7 +108,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	authorizers, policy, err := authorizers(objects)
+	authorizers, policy, err := authorizers(config, objects)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +116,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	plugins := admission.Chain{
 		admission.NamespaceLifecycle{Namespaces: objects},
 		&admission.ServiceAccount{Accounts: objects, Era: admission.Era(config.Era)},
+		admission.NodeRestriction{Objects: objects, Authz: authorizers},
 		admission.DefaultTolerationSeconds{},
 		admission.Priority{Classes: objects},
 		&admission.ServiceIP{Services: objects, Range: serviceRange},
@@ -155,6 +156,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	}
 	c.parts.Go(func() { c.serve(listener) })
 	c.parts.Go(func() { c.narrate(running) })
+	c.run(running, "compactor", compactor{store: c.store, log: config.Log})
 
 	// Everything that talks to the server does so under a name of its own.
 	identities, err := writeKubeconfigs(config, keys, c.URL)
@@ -172,6 +174,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		return nil, err
 	}
 	c.startAuthentication(running, who, own, publisher)
+	c.parts.Go(func() { authorizers.Run(running, config.Log) })
 	if err := c.startControllers(running, clients, identities, who.tokens); err != nil {
 		return nil, err
 	}

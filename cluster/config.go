@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"coracle/apiserver/admission"
+	authzconfig "coracle/apiserver/authz/config"
 )
 
 // Config is everything about a cluster that can be chosen. Where kube-apiserver, kube-controller-manager or
@@ -36,6 +37,8 @@ type Config struct {
 
 	// Authentication says who is let in.
 	Authentication
+	// Authorization says what they may do. Default: what nodes need, and RBAC.
+	Authorization authzconfig.Flags
 	// ServiceClusterIPRange is the network of services' addresses. Default: 10.96.0.0/16.
 	ServiceClusterIPRange string
 
@@ -83,6 +86,9 @@ func (c *Config) Validate() error {
 	setDefault(&c.Era, string(admission.Classic))
 	setDefault(&c.Hints, "off")
 	c.Authentication.setDefaults()
+	if c.Authorization.Modes == nil && c.Authorization.ConfigFile == "" {
+		c.Authorization = authzconfig.DefaultFlags()
+	}
 	setDefault(&c.ServiceClusterIPRange, DefaultServiceCIDR)
 	setDefault(&c.Version, "0.0.0-dev")
 	if c.Log == nil {

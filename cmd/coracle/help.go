@@ -14,12 +14,13 @@ const (
 	groupAuthn   = "Who is let in"
 	groupIssuers = "Who is asked, of tokens that others issue"
 	groupProxies = "Which proxies are believed when they say who asks"
+	groupAuthz   = "What they may do"
 	groupOutput  = "Settings and output"
 	annotation   = "group"
 )
 
 func groups() []string {
-	return []string{groupCluster, groupNetwork, groupAuthn, groupIssuers, groupProxies, groupOutput}
+	return []string{groupCluster, groupNetwork, groupAuthn, groupIssuers, groupProxies, groupAuthz, groupOutput}
 }
 
 // group returns the group that a flag was put in, "" for none.

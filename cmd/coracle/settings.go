@@ -29,6 +29,7 @@ type settings struct {
 	Hints                 string        `mapstructure:"hints"`
 	ServiceClusterIPRange string        `mapstructure:"service-cluster-ip-range"`
 	Authn                 authnSettings `mapstructure:",squash"`
+	Authz                 authzSettings `mapstructure:",squash"`
 	LogLevel              string        `mapstructure:"log-level"`
 	Config                string        `mapstructure:"config"`
 }
@@ -53,6 +54,7 @@ func addSettings(f *pflag.FlagSet) {
 	in(groupNetwork, "bind-address", "secure-port", "advertise", "service-cluster-ip-range")
 
 	addAuthnSettings(f, in)
+	addAuthzSettings(f, in)
 
 	f.String("config", "", "YAML file of settings; its keys are the flags' names")
 	f.String("hints", "off", "off, or client: explain refusals to clients in a Warning header as well")
@@ -95,12 +97,18 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		return none, 0, fmt.Errorf("--log-level %q is not known; choose debug, info, warn or error", s.LogLevel)
 	}
-	authn, err := s.Authn.config(func(name string) bool { return said(f, v, name) })
+	given := func(name string) bool { return said(f, v, name) }
+	authn, err := s.Authn.config(given)
+	if err != nil {
+		return none, 0, err
+	}
+	authz, err := s.Authz.config(given)
 	if err != nil {
 		return none, 0, err
 	}
 	return cluster.Config{
 		Authentication:        authn,
+		Authorization:         authz,
 		DataDir:               s.DataDir,
 		BindAddress:           s.BindAddress,
 		SecurePort:            s.SecurePort,

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
+	authzconfig "coracle/apiserver/authz/config"
 	"coracle/cluster"
 )
 
@@ -33,6 +34,7 @@ func defaults() cluster.Config {
 	return cluster.Config{
 		BindAddress: "127.0.0.1", SecurePort: 6443, Era: "classic", Nodes: 1, Hints: "off",
 		ServiceClusterIPRange: cluster.DefaultServiceCIDR, Advertise: []string{}, Authentication: authentication,
+		Authorization: authzconfig.DefaultFlags(),
 	}
 }
 
