@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // fakeHistory notes up to where it was compacted, and when.
 type fakeHistory struct {
-	revision int64
+	revision atomic.Int64 // written from outside while the compactor runs
 	failing  error
 	compacts []compacted
 	start    time.Time
@@ -24,7 +25,7 @@ type compacted struct {
 	UpTo  int64
 }
 
-func (h *fakeHistory) Revision(context.Context) (int64, error) { return h.revision, nil }
+func (h *fakeHistory) Revision(context.Context) (int64, error) { return h.revision.Load(), nil }
 
 func (h *fakeHistory) Compact(_ context.Context, upTo int64) error {
 	h.compacts = append(h.compacts, compacted{time.Since(h.start), upTo})
@@ -51,13 +52,14 @@ func TestCompactor(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &fakeHistory{revision: test.revisions[0], failing: test.failing, start: time.Now()}
+				h := &fakeHistory{failing: test.failing, start: time.Now()}
+				h.revision.Store(test.revisions[0])
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan error)
 				go func() { done <- compactor{store: h, log: slog.New(slog.DiscardHandler)}.Run(ctx) }()
 				synctest.Wait()
 				for _, r := range test.revisions[1:] {
-					h.revision = r
+					h.revision.Store(r)
 					time.Sleep(interval) // of the bubble's clock
 					synctest.Wait()
 				}
