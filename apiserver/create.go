@@ -120,6 +120,9 @@ func (c *call) tryCreate(obj runtime.Object, m metav1.Object, a *admission.Attri
 	if st.PrepareForCreate != nil {
 		st.PrepareForCreate(obj)
 	}
+	if st.Requester != nil {
+		st.Requester(obj, a.User)
+	}
 	c.setDefaults(obj)
 	m.SetGeneration(0)
 	if st.Generation {

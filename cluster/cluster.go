@@ -120,6 +120,9 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		admission.DefaultTolerationSeconds{},
 		admission.Priority{Classes: objects},
 		&admission.ServiceIP{Services: objects, Range: serviceRange},
+		admission.CertificateApproval{Authz: authorizers},
+		admission.CertificateSigning{Authz: authorizers},
+		admission.CertificateSubjectRestriction{},
 		admission.Escalation{Policy: policy, Authz: authorizers},
 	}
 

@@ -8,7 +8,9 @@ import (
 	certificatesv1beta1 "k8s.io/api/certificates/v1beta1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apiserver/pkg/authentication/user"
 )
 
 type (
@@ -30,6 +32,7 @@ func certificatesKinds() []*Kind {
 			},
 			Strategy: Strategy{
 				PrepareForCreate: on(func(r *signingRequest) { r.Status = certificatesv1.CertificateSigningRequestStatus{} }),
+				Requester:        func(obj runtime.Object, u user.Info) { setRequester(obj.(*signingRequest), u) },
 				PrepareForUpdate: onChange(func(r, old *signingRequest) { r.Spec, r.Status = old.DeepCopy().Spec, old.DeepCopy().Status }),
 				Validate:         check(func(r *signingRequest) errorList { return validateSigningRequest(r, nil) }),
 				Revalidate:       checkChange(func(r, old *signingRequest) errorList { return validateRequestChange(r, old, mayChange{}) }),

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/diff"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/authentication/user"
 )
 
 // A signing request goes through three hands, and each may write one part of it: whoever asks makes it, the
@@ -22,6 +23,17 @@ import (
 
 // mayChange is what one of the hands may write.
 type mayChange struct{ approval, certificate bool }
+
+// setRequester writes who asks. What the client said of that counts for nothing: approvers decide by it.
+func setRequester(r *signingRequest, u user.Info) {
+	r.Spec.Username, r.Spec.UID, r.Spec.Groups, r.Spec.Extra = u.GetName(), u.GetUID(), slices.Clone(u.GetGroups()), nil
+	for key, values := range u.GetExtra() {
+		if r.Spec.Extra == nil {
+			r.Spec.Extra = map[string]certificatesv1.ExtraValue{}
+		}
+		r.Spec.Extra[key] = slices.Clone(values)
+	}
+}
 
 // prepareApproval lets the approver change the conditions alone.
 func prepareApproval(r, old *signingRequest) {

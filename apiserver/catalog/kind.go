@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/authentication/user"
 )
 
 // Kind is one row of the catalog: everything the generic server needs to know about one kind.
@@ -76,6 +77,8 @@ type Strategy struct {
 	// PrepareForCreate drops what clients may not set at creation, such as status.
 	// The generic server has set namespace, name, uid, creationTimestamp and generation before.
 	PrepareForCreate func(obj runtime.Object)
+	// Requester writes into a new object who asks for it, as the server knows them, after PrepareForCreate.
+	Requester func(obj runtime.Object, u user.Info)
 	// PrepareForUpdate keeps what an update of the main resource may not change. Status, where the kind
 	// has that subresource, is kept by the generic server.
 	PrepareForUpdate func(obj, old runtime.Object)
