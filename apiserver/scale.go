@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -92,7 +93,7 @@ func (c *call) patchScale(f wire.Format) error {
 
 // rescale writes the wanted number of replicas into the object.
 func (c *call) rescale(f wire.Format, opts runtime.Object, dry bool, next func(*autoscalingv1.Scale) (*autoscalingv1.Scale, error)) error {
-	_, obj, err := c.applyChange(change{
+	e, obj, err := c.applyChange(change{
 		options: opts,
 		dryRun:  dry,
 		next: func(old runtime.Object) (runtime.Object, error) {
@@ -129,6 +130,9 @@ func (c *call) rescale(f wire.Format, opts runtime.Object, dry bool, next func(*
 	s, err := scaleOf(obj)
 	if err != nil {
 		return err
+	}
+	if e != nil { // what was stored carries no version of its own
+		s.ResourceVersion = strconv.FormatInt(e.Revision, 10)
 	}
 	c.send(c.w, f, http.StatusOK, s)
 	return nil
