@@ -68,6 +68,7 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 		if err != nil {
 			return err
 		}
+		c.setDefaults(obj)
 		e, obj, err := c.createObject(obj, &metav1.CreateOptions{DryRun: opts.DryRun, FieldManager: opts.FieldManager, FieldValidation: opts.FieldValidation})
 		switch {
 		case err == nil && e == nil:

@@ -58,7 +58,8 @@ func (c *call) decode(obj runtime.Object, want schema.GroupVersionKind, validati
 	return err
 }
 
-// createObject takes a decoded object through admission, defaulting and validation into the store.
+// createObject takes a decoded and defaulted object through admission and validation into the store. What admission
+// added is defaulted again.
 // Of a dry run it returns the object alone.
 func (c *call) createObject(obj runtime.Object, opts *metav1.CreateOptions) (*cache.Entry, runtime.Object, error) {
 	m, err := meta.Accessor(obj)
@@ -76,7 +77,6 @@ func (c *call) createObject(obj runtime.Object, opts *metav1.CreateOptions) (*ca
 	if err := c.matchNamespace(m); err != nil {
 		return nil, nil, err
 	}
-	c.setDefaults(obj)
 
 	a := &admission.Attributes{
 		Operation: admission.Create,

@@ -13,7 +13,6 @@ import (
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
 	"coracle/apiserver/admission"
 	"coracle/apiserver/catalog"
@@ -66,13 +65,8 @@ func (c *call) deleteOptions() (*metav1.DeleteOptions, error) {
 	}
 	if len(body.Bytes) > 0 {
 		// Clients send them in meta.k8s.io/v1, v1, or the resource's own group: the fields are the same.
-		// Whatever else is sent must not delete anything.
-		var sent metav1.TypeMeta
-		if err := yaml.Unmarshal(body.Bytes, &sent); err == nil && sent.Kind != "" && sent.Kind != "DeleteOptions" {
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("no kind %q is registered for version %q in scheme \"pkg/runtime/scheme.go:111\"", sent.Kind, sent.APIVersion))
-		}
 		want := metav1.SchemeGroupVersion.WithKind("DeleteOptions")
-		if _, err := c.Codec.DecodeOptions(body, want, opts); err != nil {
+		if err := c.Codec.DecodeOptions(body, want, opts); err != nil {
 			return nil, err
 		}
 	} else if err := decodeOptions(c.r.URL.Query(), opts); err != nil {

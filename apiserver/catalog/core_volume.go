@@ -241,7 +241,7 @@ func validateStorageOSVolume(v *corev1.StorageOSPersistentVolumeSource, at *fiel
 }
 
 func validateCSIVolume(v *corev1.CSIPersistentVolumeSource, at *field.Path) errorList {
-	errs := append(csiDriverName(v.Driver, at.Child("driver")), needed(at.Child("volumeHandle"), v.VolumeHandle)...)
+	errs := append(driverName(v.Driver, at.Child("driver")), needed(at.Child("volumeHandle"), v.VolumeHandle)...)
 	for _, s := range []struct {
 		name string
 		ref  *corev1.SecretReference

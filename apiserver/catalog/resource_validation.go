@@ -83,7 +83,7 @@ func validateTaintRule(r *resourcev1.DeviceTaintRule) errorList {
 	if s := r.Spec.DeviceSelector; s != nil {
 		at := at.Child("deviceSelector")
 		if s.Driver != nil {
-			errs = append(errs, validateDeviceDriver(*s.Driver, at.Child("driver"))...)
+			errs = append(errs, driverName(*s.Driver, at.Child("driver"))...)
 		}
 		if s.Pool != nil {
 			errs = append(errs, validatePoolName(*s.Pool, at.Child("pool"))...)
@@ -114,7 +114,7 @@ func validateTaintRuleStatus(r, _ *resourcev1.DeviceTaintRule) errorList {
 
 func validateResourceSlice(s *resourcev1.ResourceSlice) errorList {
 	spec, at := &s.Spec, field.NewPath("spec")
-	errs := validateDeviceDriver(spec.Driver, at.Child("driver"))
+	errs := driverName(spec.Driver, at.Child("driver"))
 	errs = append(errs, validatePoolName(spec.Pool.Name, at.Child("pool", "name"))...)
 	errs = append(errs, positive(at.Child("pool", "resourceSliceCount"), spec.Pool.ResourceSliceCount)...)
 	if n := spec.Pool.Generation; n < 0 {
@@ -190,17 +190,6 @@ func resourceSliceWarnings(s, _ *resourcev1.ResourceSlice) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("spec.driver: driver names should be lowercase; %q contains uppercase characters", s.Spec.Driver)}
-}
-
-func validateDeviceDriver(name string, at *field.Path) errorList {
-	if name == "" {
-		return errorList{field.Required(at, "")}
-	}
-	var errs errorList
-	if len(name) > 63 {
-		errs = append(errs, field.TooLong(at, "", 63))
-	}
-	return append(errs, invalidEach(at, name, validation.IsDNS1123Subdomain(strings.ToLower(name)))...)
 }
 
 // validatePoolName checks a path of DNS subdomains.

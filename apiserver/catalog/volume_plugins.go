@@ -267,8 +267,8 @@ func validateStorageOSNames(volume, namespace string, at *field.Path) errorList 
 	return errs
 }
 
-// csiDriverName checks the name of a CSI driver.
-func csiDriverName(name string, at *field.Path) errorList {
+// driverName checks the name of a driver, of volumes (CSI) or of devices (DRA).
+func driverName(name string, at *field.Path) errorList {
 	if name == "" {
 		return errorList{field.Required(at, "")}
 	}
@@ -280,7 +280,7 @@ func csiDriverName(name string, at *field.Path) errorList {
 }
 
 func validateCSI(v *corev1.CSIVolumeSource, at *field.Path) errorList {
-	errs := csiDriverName(v.Driver, at.Child("driver"))
+	errs := driverName(v.Driver, at.Child("driver"))
 	switch ref := v.NodePublishSecretRef; {
 	case ref == nil:
 	case ref.Name == "":

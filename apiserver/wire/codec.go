@@ -109,23 +109,33 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 	return warnings, nil
 }
 
-// DecodeOptions reads options of a verb from a body. Clients send them under several groups and versions.
-func (c *Codec) DecodeOptions(b Body, want schema.GroupVersionKind, into runtime.Object) ([]string, error) {
+// DecodeOptions reads options of a verb from a body. Clients send them under several groups and versions: the kind
+// alone is checked, and any other is refused, or a verb would do its work by options that nobody gave.
+func (c *Codec) DecodeOptions(b Body, want schema.GroupVersionKind, into runtime.Object) error {
 	media, _, err := mime.ParseMediaType(b.ContentType)
+	var got schema.GroupVersionKind
 	switch {
 	case b.ContentType == "" || err == nil && media == JSON:
 		err = kjson.UnmarshalCaseSensitivePreserveInts(b.Bytes, into)
+		got = into.GetObjectKind().GroupVersionKind()
 	case media == YAML:
 		err = yaml.Unmarshal(b.Bytes, into)
+		got = into.GetObjectKind().GroupVersionKind()
 	case media == Protobuf:
-		_, _, err = c.protobuf.Decode(b.Bytes, nil, into)
+		var said *schema.GroupVersionKind
+		if _, said, err = c.protobuf.Decode(b.Bytes, nil, into); said != nil {
+			got = *said
+		}
 	default:
-		return nil, unsupportedMediaType(Offer{})
+		return unsupportedMediaType(Offer{})
 	}
-	if err != nil {
-		return nil, decodeError(err, want, nil, b.Bytes)
+	switch {
+	case got.Kind != "" && got.Kind != want.Kind:
+		return apierrors.NewBadRequest(fmt.Sprintf("no kind %q is registered for version %q in scheme \"pkg/runtime/scheme.go:111\"", got.Kind, got.GroupVersion()))
+	case err != nil:
+		return decodeError(err, want, nil, b.Bytes)
 	}
-	return nil, nil
+	return nil
 }
 
 // EncodeEvent writes one event of a protobuf watch stream.
