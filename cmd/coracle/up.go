@@ -54,6 +54,7 @@ the keys are the flags' names. A flag beats the environment, which beats the fil
 		if err != nil {
 			return err
 		}
+		go settle(cmd.Context(), config.Log)
 		greet(cmd.OutOrStdout(), c.URL, c.Kubeconfig, time.Since(begun))
 		return c.Wait()
 	}

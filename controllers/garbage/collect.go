@@ -33,7 +33,7 @@ func (c *Controller) reconcile(ctx context.Context, uid types.UID) error {
 	live, err := c.at(n).Get(ctx, n.name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err) || (err == nil && live.UID != uid):
-		return nil // the informer is about to tell
+		return nil // the monitor is about to tell
 	case err != nil:
 		return err
 	case live.DeletionTimestamp != nil || len(live.OwnerReferences) == 0:
@@ -52,7 +52,7 @@ func (c *Controller) reconcile(ctx context.Context, uid types.UID) error {
 		err = c.delete(ctx, n, live, propagation(live))
 	}
 	if err == nil && owners.unseen {
-		return loop.ErrAgain // an owner came and may go before the informer sees it
+		return loop.ErrAgain // an owner came and may go before a monitor sees it
 	}
 	return err
 }

@@ -55,8 +55,8 @@ type identity struct {
 	uid             types.UID
 }
 
-// New makes a garbage collector; content and discovery belong to the same identity as client. It makes its own
-// informers.
+// New makes a garbage collector; content and discovery belong to the same identity as client. It watches
+// for itself.
 func New(client kubernetes.Interface, content metadata.Interface, discovery Discovery, log *slog.Logger) *Controller {
 	c := &Controller{
 		content:   content,
@@ -75,8 +75,7 @@ func New(client kubernetes.Interface, content metadata.Interface, discovery Disc
 func (c *Controller) Run(ctx context.Context) error {
 	m := &monitors{
 		client:  c.content,
-		changed: c.objectChanged,
-		ended:   c.resourceEnded,
+		listen:  c,
 		running: map[schema.GroupVersionResource]*monitor{},
 	}
 	defer m.endAll()
@@ -95,9 +94,7 @@ func (c *Controller) discover(ctx context.Context, m *monitors, wg *sync.WaitGro
 			c.log.Warn("discovery is incomplete", "err", err)
 		}
 		if len(lists) > 0 {
-			if err := m.sync(ctx, c.catalog.update(lists, err)); err != nil {
-				c.log.Warn("a resource cannot be watched", "err", err)
-			}
+			m.sync(ctx, c.catalog.update(lists, err))
 			working.Do(func() {
 				if !m.wait(ctx) && ctx.Err() == nil {
 					c.log.Warn("not every resource could be listed; beginning without")
@@ -127,21 +124,9 @@ func (c *Controller) nextDiscovery(ctx context.Context) {
 	}
 }
 
-// objectChanged enters what an informer tells and queues whom it concerns.
-func (c *Controller) objectChanged(r resource, old, obj *metav1.PartialObjectMetadata) {
-	if definitions[r.kind] {
-		select {
-		case c.redefined <- struct{}{}:
-		default:
-		}
-	}
-	if obj == nil {
-		c.objectGone(old.UID)
-		return
-	}
-	if old != nil && old.UID != obj.UID {
-		c.objectGone(old.UID)
-	}
+// objectChanged enters an object that is new or changed and queues whom it concerns.
+func (c *Controller) objectChanged(r resource, obj *metav1.PartialObjectMetadata) {
+	c.noticeDefinition(r)
 	n := newNode(r, obj)
 	before := c.graph.put(n)
 	if before != nil {
@@ -157,7 +142,8 @@ func (c *Controller) objectChanged(r resource, old, obj *metav1.PartialObjectMet
 }
 
 // objectGone queues the dependents of an object that is gone, and its owners that were waiting for its end.
-func (c *Controller) objectGone(uid types.UID) {
+func (c *Controller) objectGone(r resource, uid types.UID) {
+	c.noticeDefinition(r)
 	n := c.graph.remove(uid)
 	if n == nil {
 		return
@@ -168,6 +154,17 @@ func (c *Controller) objectGone(uid types.UID) {
 	}
 	for _, ref := range n.owners {
 		c.wakeOwner(ref.UID)
+	}
+}
+
+// noticeDefinition wishes for discovery when an object of r means that other resources are served than before.
+func (c *Controller) noticeDefinition(r resource) {
+	if !definitions[r.kind] {
+		return
+	}
+	select {
+	case c.redefined <- struct{}{}:
+	default:
 	}
 }
 

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -22,96 +24,71 @@ const (
 	patience = 30 * time.Second
 )
 
-// monitors runs one informer per resource and keeps to what discovery says.
+// listener is told what happens to the objects of the resources that are monitored.
+type listener interface {
+	objectChanged(resource, *metav1.PartialObjectMetadata)
+	objectGone(resource, types.UID)
+	resourceEnded(schema.GroupVersionResource)
+}
+
+// monitors runs one reflector per resource and keeps to what discovery says. An informer would keep a second copy of
+// every object beside the graph, and three more goroutines per resource.
 type monitors struct {
 	client  metadata.Interface
-	changed func(r resource, old, new *metav1.PartialObjectMetadata)
-	ended   func(schema.GroupVersionResource)
+	listen  listener
 	running map[schema.GroupVersionResource]*monitor
 }
 
-type monitor struct {
-	informer cache.SharedIndexInformer
-	synced   cache.DoneChecker
-	stop     context.CancelFunc
-	done     sync.WaitGroup
-}
-
 // sync starts the monitors that are missing and stops those that are too many.
-func (m *monitors) sync(ctx context.Context, watched []resource) error {
+func (m *monitors) sync(ctx context.Context, watched []resource) {
 	want := map[schema.GroupVersionResource]bool{}
 	for _, r := range watched {
 		want[r.gvr] = true
-		if m.running[r.gvr] != nil {
-			continue
+		if m.running[r.gvr] == nil {
+			m.running[r.gvr] = m.start(ctx, r)
 		}
-		started, err := m.start(ctx, r)
-		if err != nil {
-			return err
-		}
-		m.running[r.gvr] = started
 	}
 	for gvr, monitor := range m.running {
 		if !want[gvr] {
 			monitor.end()
 			delete(m.running, gvr)
-			m.ended(gvr)
+			m.listen.resourceEnded(gvr)
 		}
 	}
-	return nil
 }
 
-func (m *monitors) start(ctx context.Context, r resource) (*monitor, error) {
-	informer := metadatainformer.NewFilteredMetadataInformer(m.client, r.gvr, metav1.NamespaceAll, 0, nil, nil).Informer()
-	if err := informer.SetTransform(strip); err != nil {
-		return nil, err
-	}
-	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { m.tell(r, nil, obj) },
-		UpdateFunc: func(old, obj any) { m.tell(r, old, obj) },
-		DeleteFunc: func(obj any) { m.tell(r, obj, nil) },
-	})
-	if err != nil {
-		return nil, err
-	}
+func (m *monitors) start(ctx context.Context, r resource) *monitor {
 	ctx, stop := context.WithCancel(ctx)
-	started := &monitor{informer: informer, synced: registration.HasSyncedChecker(), stop: stop}
-	started.done.Go(func() { informer.RunWithContext(ctx) })
-	return started, nil
-}
-
-func (m *monitors) tell(r resource, old, new any) {
-	before, after := partial(old), partial(new)
-	if before != nil || after != nil {
-		m.changed(r, before, after)
+	started := &monitor{
+		resource: r, listen: m.listen, known: map[cache.ObjectName]types.UID{}, listed: make(chan struct{}), stop: stop,
 	}
-}
-
-func partial(obj any) *metav1.PartialObjectMetadata {
-	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-		obj = gone.Obj
-	}
-	m, _ := obj.(*metav1.PartialObjectMetadata)
-	return m
-}
-
-// strip leaves of an object what the graph needs: the cache holds all objects there are.
-func strip(obj any) (any, error) {
-	if m, ok := obj.(*metav1.PartialObjectMetadata); ok {
-		m.ManagedFields, m.Annotations, m.Labels = nil, nil, nil
-	}
-	return obj, nil
+	objects := m.client.Resource(r.gvr)
+	source := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return objects.List(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return objects.Watch(ctx, options)
+		},
+	}, m.client)
+	reflector := cache.NewReflectorWithOptions(source, &metav1.PartialObjectMetadata{}, started,
+		cache.ReflectorOptions{Name: "garbage " + r.gvr.Resource})
+	started.done.Go(func() { reflector.RunWithContext(ctx) })
+	return started
 }
 
 // wait waits, with patience, until all monitors know what there is.
 func (m *monitors) wait(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var synced []cache.DoneChecker
 	for _, monitor := range m.running {
-		synced = append(synced, monitor.synced)
+		select {
+		case <-monitor.listed:
+		case <-ctx.Done():
+			return false
+		}
 	}
-	return cache.WaitFor(ctx, "", synced...)
+	return true
 }
 
 func (m *monitors) endAll() {
@@ -123,7 +100,77 @@ func (m *monitors) endAll() {
 	}
 }
 
+// monitor is the reflector's store (cache.ReflectorStore) for one resource. It keeps of each object the UID, to tell
+// which object is gone when another of the same name takes its place.
+type monitor struct {
+	resource resource
+	listen   listener
+	known    map[cache.ObjectName]types.UID // touched by the reflector's goroutine alone
+	once     sync.Once
+	listed   chan struct{} // closed when what there was at first is known
+	stop     context.CancelFunc
+	done     sync.WaitGroup
+}
+
 func (m *monitor) end() {
 	m.stop()
 	m.done.Wait()
 }
+
+// Add enters an object that is there.
+func (m *monitor) Add(obj any) error {
+	object, ok := obj.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return nil
+	}
+	name := cache.MetaObjectToName(object)
+	if before, known := m.known[name]; known && before != object.UID {
+		m.listen.objectGone(m.resource, before)
+	}
+	m.known[name] = object.UID
+	m.listen.objectChanged(m.resource, object)
+	return nil
+}
+
+// Update is Add: the graph knows what the object was.
+func (m *monitor) Update(obj any) error { return m.Add(obj) }
+
+// Delete forgets an object.
+func (m *monitor) Delete(obj any) error {
+	if object, ok := obj.(*metav1.PartialObjectMetadata); ok {
+		m.forget(cache.MetaObjectToName(object))
+	}
+	return nil
+}
+
+func (m *monitor) forget(name cache.ObjectName) {
+	if uid, known := m.known[name]; known {
+		delete(m.known, name)
+		m.listen.objectGone(m.resource, uid)
+	}
+}
+
+// Replace enters all objects that there are, and forgets the others.
+func (m *monitor) Replace(objects []any, _ string) error {
+	there := make(map[cache.ObjectName]bool, len(objects))
+	for _, obj := range objects {
+		if object, ok := obj.(*metav1.PartialObjectMetadata); ok {
+			there[cache.MetaObjectToName(object)] = true
+		}
+	}
+	for name := range m.known {
+		if !there[name] {
+			m.forget(name)
+		}
+	}
+	for _, obj := range objects {
+		if err := m.Add(obj); err != nil {
+			return err
+		}
+	}
+	m.once.Do(func() { close(m.listed) })
+	return nil
+}
+
+// Resync does nothing: nothing that was told is told again.
+func (m *monitor) Resync() error { return nil }

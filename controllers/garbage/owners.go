@@ -13,7 +13,7 @@ import (
 // owners are an object's references, by what has become of the owners.
 type owners struct {
 	solid, dangling, waiting []metav1.OwnerReference
-	// unseen: one of the solid ones exists, and no informer has told of it yet.
+	// unseen: one of the solid ones exists, and no monitor has told of it yet.
 	unseen bool
 	// invalid: the object is cluster-scoped and names an owner in a namespace, without saying in which. Nothing may
 	// be concluded from that.
