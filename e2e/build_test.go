@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"os"
@@ -15,6 +16,9 @@ import (
 func minors() map[string]string {
 	return map[string]string{"1.37": "v1.37.2", "1.34": "v1.34.2", "1.32": "v1.32.9"}
 }
+
+// kubectlMinor is the version of kubectl that the scripts are run with.
+func kubectlMinor() string { return cmp.Or(os.Getenv("KUBECTL_MINOR"), "1.37") }
 
 // binaries are built once for all tests.
 type binaries struct {
@@ -49,10 +53,7 @@ func build() (binaries, error) {
 	if err := goBuild(root, b.coracle, append(flags, "./cmd/coracle")...); err != nil {
 		return b, err
 	}
-	minor := os.Getenv("KUBECTL_MINOR")
-	if minor == "" {
-		minor = "1.37"
-	}
+	minor := kubectlMinor()
 	release, ok := minors()[minor]
 	if !ok {
 		return b, fmt.Errorf("KUBECTL_MINOR is %q; there are 1.37, 1.34 and 1.32", minor)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir) // kubectl's caches
 			return nil
 		},
+		Condition: atLeast,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up":         cmdUp,
 			"down":       cmdDown,
@@ -61,6 +63,21 @@ func TestScripts(t *testing.T) {
 			"reviewer":   cmdReviewer,
 		},
 	})
+}
+
+// atLeast is the condition [kubectl:1.35]: the kubectl under test is of that minor or a later one. Lines under it use what
+// earlier ones do not have.
+func atLeast(condition string) (bool, error) {
+	wanted, ok := strings.CutPrefix(condition, "kubectl:1.")
+	if !ok {
+		return false, fmt.Errorf("there is no condition %q; there is kubectl:1.N", condition)
+	}
+	lowest, err := strconv.Atoi(wanted)
+	if err != nil {
+		return false, err
+	}
+	tested, err := strconv.Atoi(strings.TrimPrefix(kubectlMinor(), "1."))
+	return tested >= lowest, err
 }
 
 type serverKey struct{}
