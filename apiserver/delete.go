@@ -123,6 +123,9 @@ func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *ca
 				return nil, nil, false, c.conflict(err)
 			}
 			c.rec.Revision = e.Revision
+			if om, _ := meta.Accessor(old); om != nil && om.GetDeletionTimestamp() != nil {
+				return e, obj, true, nil // with the grace that this request has shortened
+			}
 			return e, old, true, nil
 		case !changed:
 			return current, old, false, nil

@@ -33,7 +33,7 @@ func (s *Server) legacyAPI(w http.ResponseWriter, r *http.Request) error {
 		ServerAddressByClientCIDRs: []metav1.ServerAddressByClientCIDR{
 			{ClientCIDR: "0.0.0.0/0", ServerAddress: host},
 		},
-	})
+	}, wire.Offer{})
 }
 
 // groups serves /apis: the other groups, or all about them.
@@ -41,7 +41,7 @@ func (s *Server) groups(w http.ResponseWriter, r *http.Request) error {
 	if wantsAggregated(r) {
 		return s.aggregated(w, r, false)
 	}
-	return s.document(w, r, discovery.Groups(s.Catalog.Kinds()))
+	return s.document(w, r, discovery.Groups(s.Catalog.Kinds()), wire.Offer{Direct: true})
 }
 
 // group serves /apis/GROUP.
@@ -51,7 +51,7 @@ func (s *Server) group(w http.ResponseWriter, r *http.Request) error {
 		notFound(w, r)
 		return nil
 	}
-	return s.document(w, r, g)
+	return s.document(w, r, g, wire.Offer{Direct: true})
 }
 
 // resources serves /api/VERSION and /apis/GROUP/VERSION.
@@ -61,12 +61,12 @@ func (s *Server) resources(w http.ResponseWriter, r *http.Request) error {
 	if l == nil || gv.Group == "" && strings.HasPrefix(r.URL.Path, "/apis/") {
 		return s.notServed(w, r, gv.Group)
 	}
-	return s.document(w, r, l)
+	return s.document(w, r, l, wire.Offer{})
 }
 
 // document answers with a discovery document, all clients alike.
-func (s *Server) document(w http.ResponseWriter, r *http.Request, obj runtime.Object) error {
-	f, err := wire.Negotiate(r, wire.Offer{})
+func (s *Server) document(w http.ResponseWriter, r *http.Request, obj runtime.Object, o wire.Offer) error {
+	f, err := wire.Negotiate(r, o)
 	if err != nil {
 		return err
 	}

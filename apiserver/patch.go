@@ -27,15 +27,15 @@ const maxPatchOperations = 10000
 // patch changes an object by a JSON patch (RFC 6902), a merge patch (RFC 7386), a strategic merge patch or
 // server-side apply; the content type says which.
 func (c *call) patch() error {
-	f, err := wire.Negotiate(c.r, c.offer())
-	if err != nil {
-		return err
-	}
+	offer := c.offer()
 	media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	patchType := types.PatchType(media)
-	supported := c.patchTypes()
-	if err != nil || !allows(supported, media) {
-		return unsupportedPatch(supported)
+	if supported := c.patchTypes(); err != nil || !allows(supported, media) {
+		return unsupportedPatch(offer, supported)
+	}
+	f, err := wire.Negotiate(c.r, offer)
+	if err != nil {
+		return err
 	}
 	var opts metav1.PatchOptions
 	if err := decodeOptions(c.r.URL.Query(), &opts); err != nil {
@@ -88,17 +88,13 @@ func (c *call) patchTypes() []string {
 	return append(supported, string(types.ApplyYAMLPatchType))
 }
 
-func unsupportedPatch(supported []string) error {
-	msg := "the body of the request was in an unknown format - accepted media types include: "
-	for i, s := range supported {
-		if i > 0 {
-			msg += ", "
-		}
-		msg += s
+func unsupportedPatch(o wire.Offer, supported []string) error {
+	if !o.Direct {
+		return wire.NotRouted(http.StatusUnsupportedMediaType, "415: Unsupported Media Type")
 	}
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
-		Status: metav1.StatusFailure, Code: http.StatusUnsupportedMediaType,
-		Reason: metav1.StatusReasonUnsupportedMediaType, Message: msg,
+		Status: metav1.StatusFailure, Code: http.StatusUnsupportedMediaType, Reason: metav1.StatusReasonUnsupportedMediaType,
+		Message: "the body of the request was in an unknown format - accepted media types include: " + strings.Join(supported, ", "),
 	}}
 }
 

@@ -145,5 +145,7 @@ func (c *call) want() schema.GroupVersionKind {
 
 // offer is what the client may ask for instead of the object itself.
 func (c *call) offer() wire.Offer {
-	return wire.Offer{Table: true, Partial: true, JSONOnly: !c.Codec.Scheme.Recognizes(c.want())}
+	custom := !c.Codec.Scheme.Recognizes(c.want())
+	watch := c.info.Verb == "list" || c.info.Verb == "watch"
+	return wire.Offer{Table: true, Partial: true, JSONOnly: custom, Direct: custom, Watch: watch}
 }

@@ -66,7 +66,7 @@ func (c *call) patchScale(f wire.Format) error {
 	media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	supported := []string{string(types.JSONPatchType), string(types.MergePatchType), string(types.StrategicMergePatchType)}
 	if err != nil || !allows(supported, media) {
-		return unsupportedPatch(supported)
+		return unsupportedPatch(c.offer(), supported)
 	}
 	body, err := wire.ReadBody(c.r, c.MaxBody)
 	if err != nil {

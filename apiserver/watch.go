@@ -37,7 +37,7 @@ func (c *call) watch() error {
 		return err
 	}
 	if f.Media == wire.YAML {
-		f.Media = wire.JSON // there is no stream of YAML documents
+		return wire.NoStream(offer)
 	}
 	opts, err := listOptions(c.r)
 	if err != nil {

@@ -1,8 +1,8 @@
 package wire
 
 import (
-	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/munnerz/goautoneg"
@@ -29,6 +29,11 @@ type Offer struct {
 	Partial bool // PartialObjectMetadata and its list
 	// JSONOnly: there is no protobuf form, as with custom resources.
 	JSONOnly bool
+	// Watch: the endpoint's path serves watches too.
+	Watch bool
+	// Direct: no route of upstream's looks at the Accept header before the handler does. That is so of custom resources
+	// and of the lists of groups, and decides the words of a refusal.
+	Direct bool
 }
 
 // Negotiate picks the first acceptable clause of the Accept header.
@@ -39,15 +44,17 @@ func Negotiate(r *http.Request, o Offer) (Format, error) {
 	if header == "" {
 		return f, nil
 	}
-	var refused string
-	for _, clause := range goautoneg.ParseAccept(header) {
+	clauses := goautoneg.ParseAccept(header)
+	if !o.Direct && !slices.ContainsFunc(clauses, routed) {
+		return f, NotRouted(http.StatusNotAcceptable, "406: Not Acceptable\n\nAvailable representations: "+representations(o))
+	}
+	for _, clause := range clauses {
 		media, ok := mediaType(clause, o)
 		if !ok {
 			continue
 		}
 		as := clause.Params["as"]
 		if as != "" && !convertible(clause, media, o) {
-			refused = as
 			continue
 		}
 		f.Media, f.As = media, as
@@ -56,7 +63,13 @@ func Negotiate(r *http.Request, o Offer) (Format, error) {
 		}
 		return f, nil
 	}
-	return f, notAcceptable(refused, o)
+	return f, notAcceptable(mediaTypes(o))
+}
+
+// routed tells whether upstream's router lets a clause through: it knows whole types and */*, but not application/*.
+func routed(clause goautoneg.Accept) bool {
+	_, known := mediaType(clause, Offer{})
+	return known && (clause.Type == "*" || clause.SubType != "*")
 }
 
 func mediaType(clause goautoneg.Accept, o Offer) (string, bool) {
@@ -106,16 +119,41 @@ func mediaTypes(o Offer) string {
 	return JSON + ", " + YAML + ", " + Protobuf
 }
 
-func notAcceptable(as string, o Offer) error {
-	to := ""
-	if as != "" {
-		to = " when converting to " + as
+// representations is the list that upstream's router gives of what a path can answer.
+func representations(o Offer) string {
+	if o.Watch {
+		return mediaTypes(o) + ", " + streamTypes
 	}
+	return mediaTypes(o)
+}
+
+const streamTypes = JSON + ";stream=watch, " + Protobuf + ";stream=watch"
+
+// NoStream is the refusal of a watch in a form that has no stream, such as YAML.
+func NoStream(o Offer) error {
+	if o.JSONOnly {
+		return notAcceptable(JSON + ";stream=watch")
+	}
+	return notAcceptable(streamTypes)
+}
+
+// NotRouted is the refusal of a request that upstream's router turns away, with its empty details.
+func NotRouted(code int32, message string) error {
+	reason := metav1.StatusReasonNotAcceptable
+	if code == http.StatusUnsupportedMediaType {
+		reason = metav1.StatusReasonUnsupportedMediaType
+	}
+	return &statusError{metav1.Status{
+		Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message, Details: &metav1.StatusDetails{},
+	}}
+}
+
+func notAcceptable(types string) error {
 	return &statusError{metav1.Status{
 		Status:  metav1.StatusFailure,
 		Code:    http.StatusNotAcceptable,
 		Reason:  metav1.StatusReasonNotAcceptable,
-		Message: fmt.Sprintf("only the following media types are accepted%s: %s", to, mediaTypes(o)),
+		Message: "only the following media types are accepted: " + types,
 	}}
 }
 

@@ -25,9 +25,12 @@ func TestNegotiate(t *testing.T) {
 		"CBOR, with JSON behind it":                 {accept: "application/cbor,application/json", offer: all, want: Format{Media: JSON}},
 		"curl reads with eyes":                      {agent: "curl/8.0", offer: all, want: Format{Media: JSON, Pretty: true}},
 		"curl that wants it compact":                {agent: "curl/8.0", query: "?pretty=false", offer: all, want: Format{Media: JSON}},
-		"CBOR alone is refused":                     {accept: "application/cbor", offer: all, err: "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf"},
-		"a table as protobuf is refused":            {accept: "application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1", offer: all, err: "only the following media types are accepted when converting to Table: application/json, application/yaml, application/vnd.kubernetes.protobuf"},
-		"a table of another group's is not a table": {accept: "application/json;as=Table;v=v1;g=example.com", offer: all, err: "only the following media types are accepted when converting to Table: application/json, application/yaml, application/vnd.kubernetes.protobuf"},
+		"CBOR alone is refused":                     {accept: "application/cbor", offer: all, err: "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf"},
+		"any application type is no route":          {accept: "application/*", offer: Offer{Watch: true}, err: "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"},
+		"anything at all is":                        {accept: "text/html,*/*;q=0.1", offer: all, want: Format{Media: JSON}},
+		"HTML of a custom resource":                 {accept: "text/html", offer: Offer{JSONOnly: true, Direct: true}, err: "only the following media types are accepted: application/json, application/yaml"},
+		"a table as protobuf is refused":            {accept: "application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1", offer: all, err: "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf"},
+		"a table of another group's is not a table": {accept: "application/json;as=Table;v=v1;g=example.com", offer: all, err: "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/"+c.query, nil)

@@ -103,10 +103,20 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 			got.GroupVersion(), want.GroupVersion()))
 	}
 	if obj != into || got.Kind != want.Kind {
-		return nil, decodeError(fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", got.Version, got.Kind, want.Version, want.Kind), want, got, nil)
+		return nil, decodeError(fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", got.Version, got.Kind, hub(want.Group), want.Kind), want, got, nil)
 	}
 	obj.GetObjectKind().SetGroupVersionKind(want)
 	return warnings, nil
+}
+
+// hub is the Go package of upstream's internal types of a group, to which it converts what it reads; the name is part of
+// what it says of a body of another kind.
+func hub(group string) string {
+	name, _, _ := strings.Cut(group, ".")
+	if name == "" || name == "events" {
+		return "core"
+	}
+	return name
 }
 
 // DecodeOptions reads options of a verb from a body. Clients send them under several groups and versions: the kind
