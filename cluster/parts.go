@@ -10,6 +10,7 @@ import (
 
 	"coracle/apiserver/admission"
 	"coracle/authn/pki"
+	"coracle/controllers/bootstrap"
 	"coracle/controllers/clusterrole"
 	"coracle/controllers/garbage"
 	"coracle/controllers/namespace"
@@ -62,6 +63,8 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	}
 	collecting := account("generic-garbage-collector")
 	c.run(ctx, "garbage-collector", garbage.New(collecting, owned, collecting.Discovery(), log))
+	c.run(ctx, "token-cleaner", bootstrap.NewCleaner(account("token-cleaner"), shared, c.config.Now, log))
+	c.run(ctx, "bootstrap-signer", bootstrap.NewSigner(account("bootstrap-signer"), shared, signInfo, c.config.Now, log))
 	c.run(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))
