@@ -31,10 +31,15 @@ type connection struct {
 }
 
 func (c *connection) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster to ask (default: $KUBECONFIG, else that of ~/.coracle/default)")
-	f.StringVar(&c.context, "context", "", "context of the kubeconfig")
+	c.addClusterFlags(f)
 	f.StringVarP(&c.namespace, "namespace", "n", "", "namespace (default: that of the context)")
 	f.StringVarP(&c.output, "output", "o", "", "json or yaml; text for people otherwise")
+}
+
+// addClusterFlags are those that say which cluster.
+func (c *connection) addClusterFlags(f *pflag.FlagSet) {
+	f.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster to ask (default: $KUBECONFIG, else that of ~/.coracle/default)")
+	f.StringVar(&c.context, "context", "", "context of the kubeconfig")
 }
 
 // client returns the configuration, and the namespace that is meant.

@@ -13,10 +13,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// tokenCommand holds what there is to do with bearer tokens.
+// tokenCommand holds what there is to do with bearer tokens: look into those of any kind, and manage those with which
+// new nodes join.
 func tokenCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "token", Short: "Look into bearer tokens"}
-	cmd.AddCommand(tokenDecodeCommand())
+	cmd := &cobra.Command{Use: "token", Short: "Look into bearer tokens, and manage bootstrap tokens"}
+	cmd.AddCommand(tokenDecodeCommand(), tokenCreateCommand(), tokenListCommand(), tokenDeleteCommand())
 	return cmd
 }
 
@@ -39,8 +40,7 @@ The signature is not shown: header and claims are no secret, but the whole is a 
 		Args: cobra.MaximumNArgs(1),
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster to ask (default: $KUBECONFIG, else that of ~/.coracle/default)")
-	f.StringVar(&c.context, "context", "", "context of the kubeconfig")
+	c.addClusterFlags(f)
 	f.StringVarP(&c.output, "output", "o", "", "json or yaml; text for people otherwise")
 	f.StringVar(&dataDir, "data-dir", "", "directory of the cluster whose key is tried when none can be asked (default ~/.coracle/default)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
