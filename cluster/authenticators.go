@@ -39,7 +39,7 @@ type watchedFile struct {
 // authenticators are the strategies in the order in which they are asked, kube-apiserver's: what the connection says
 // first, then tokens, and of these first what can be told without asking another server.
 func authenticators(config Config, keys *pki.PKI, objects *registry.Registry, serverURL string) (*authentication, error) {
-	a := &authentication{used: newLastUsed(config.Log)}
+	a := &authentication{used: newLastUsed(config, objects)}
 	s := authn.Strategies{Audiences: config.APIAudiences}
 
 	proxy, x509Client, err := a.certificates(config, keys)

@@ -27,7 +27,7 @@ import (
 // bootstrap makes the objects that every cluster has from the start, and mends those that were changed where
 // Kubernetes mends them. It writes through the API, as the server itself, but looks at what is there directly:
 // a later start then writes nothing. All writes are under way together, so they share a few commits.
-func (c *Cluster) bootstrap(ctx context.Context, client kubernetes.Interface, have *registry.Registry, p *publisher, serviceRange netip.Prefix, address netip.AddrPort) error {
+func (c *Cluster) bootstrap(ctx context.Context, client kubernetes.Interface, have *registry.Registry, p *publisher, used *lastUsed, serviceRange netip.Prefix, address netip.AddrPort) error {
 	if err := together(namespaces(have), func(ns *corev1.Namespace) error {
 		_, err := client.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{})
 		return err
@@ -46,7 +46,8 @@ func (c *Cluster) bootstrap(ctx context.Context, client kubernetes.Interface, ha
 	}
 	writes = append(writes, priorityClasses(ctx, client, have)...)
 	writes = append(writes, apiService(ctx, client, have, serviceRange, address)...)
-	writes = append(writes, func() error { return p.publish(ctx) }, func() error { return c.publishInfo(ctx, client, have) })
+	writes = append(writes, func() error { return p.publish(ctx) }, func() error { return c.publishInfo(ctx, client, have) },
+		func() error { return used.track(ctx, client) })
 	if err := together(writes, func(write func() error) error { return write() }); err != nil {
 		return fmt.Errorf("create the system objects: %w", err)
 	}

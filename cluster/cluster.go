@@ -173,7 +173,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		return nil, err
 	}
 	publisher := &publisher{trust: who.trust, client: own, have: objects, log: config.Log}
-	if err := c.bootstrap(running, own, objects, publisher, serviceRange, endpoint(listener.Addr())); err != nil {
+	if err := c.bootstrap(running, own, objects, publisher, who.used, serviceRange, endpoint(listener.Addr())); err != nil {
 		return nil, err
 	}
 	c.startAuthentication(running, who, own, publisher)

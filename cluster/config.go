@@ -13,6 +13,7 @@ import (
 
 	"coracle/apiserver/admission"
 	authzconfig "coracle/apiserver/authz/config"
+	"coracle/controllers/legacytokencleaner"
 )
 
 // Config is everything about a cluster that can be chosen. Where kube-apiserver, kube-controller-manager or
@@ -41,6 +42,10 @@ type Config struct {
 	Authorization authzconfig.Flags
 	// ServiceClusterIPRange is the network of services' addresses. Default: 10.96.0.0/16.
 	ServiceClusterIPRange string
+
+	// LegacyTokenCleanUpPeriod is for how long a token that a controller made for an account has to be out of use before it
+	// is refused, and for how long again before it is deleted. Default: a year in the modern era, for ever in the classic one.
+	LegacyTokenCleanUpPeriod time.Duration
 
 	// Log takes what the server has to say. Default: slog.Default.
 	Log *slog.Logger
@@ -112,6 +117,12 @@ func (c *Config) Validate() error {
 	}
 	if c.Nodes < 0 || c.Nodes > maxNodes {
 		return fmt.Errorf("--nodes %d is out of range; choose 0 to %d", c.Nodes, maxNodes)
+	}
+	if c.LegacyTokenCleanUpPeriod < 0 {
+		return fmt.Errorf("--legacy-service-account-token-clean-up-period %s is negative; choose a time such as 720h", c.LegacyTokenCleanUpPeriod)
+	}
+	if c.LegacyTokenCleanUpPeriod == 0 && c.Era == string(admission.Modern) {
+		c.LegacyTokenCleanUpPeriod = legacytokencleaner.DefaultPeriod
 	}
 	prefix, err := netip.ParsePrefix(c.ServiceClusterIPRange)
 	if err != nil || !prefix.Addr().Is4() || prefix.Bits() > 28 || prefix.Bits() < 12 {

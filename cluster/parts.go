@@ -13,6 +13,7 @@ import (
 	"coracle/controllers/bootstrap"
 	"coracle/controllers/clusterrole"
 	"coracle/controllers/garbage"
+	"coracle/controllers/legacytokencleaner"
 	"coracle/controllers/namespace"
 	"coracle/controllers/rootca"
 	"coracle/controllers/scheduler"
@@ -65,6 +66,10 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "garbage-collector", garbage.New(collecting, owned, collecting.Discovery(), log))
 	c.run(ctx, "token-cleaner", bootstrap.NewCleaner(account("token-cleaner"), shared, c.config.Now, log))
 	c.run(ctx, "bootstrap-signer", bootstrap.NewSigner(account("bootstrap-signer"), shared, signInfo, c.config.Now, log))
+	if period := c.config.LegacyTokenCleanUpPeriod; period > 0 {
+		c.run(ctx, "legacy-service-account-token-cleaner", legacytokencleaner.New(account("legacy-service-account-token-cleaner"), shared,
+			legacytokencleaner.Config{Period: period, Pods: manager, Now: c.config.Now}, log))
+	}
 	c.run(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))

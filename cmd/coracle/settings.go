@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
@@ -30,6 +31,7 @@ type settings struct {
 	ServiceClusterIPRange string        `mapstructure:"service-cluster-ip-range"`
 	Authn                 authnSettings `mapstructure:",squash"`
 	Authz                 authzSettings `mapstructure:",squash"`
+	LegacyTokenCleanUp    time.Duration `mapstructure:"legacy-service-account-token-clean-up-period"`
 	LogLevel              string        `mapstructure:"log-level"`
 	Config                string        `mapstructure:"config"`
 }
@@ -55,6 +57,8 @@ func addSettings(f *pflag.FlagSet) {
 
 	addAuthnSettings(f, in)
 	addAuthzSettings(f, in)
+	f.Duration("legacy-service-account-token-clean-up-period", 0, "after how long out of use a token that was made for an account is refused, and then deleted (default: 8760h in the modern era, never in the classic one)")
+	in(groupAuthn, "legacy-service-account-token-clean-up-period")
 
 	f.String("config", "", "YAML file of settings; its keys are the flags' names")
 	f.String("hints", "off", "off, or client: explain refusals to clients in a Warning header as well")
@@ -117,6 +121,8 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 		Nodes:                 s.Nodes,
 		Hints:                 s.Hints,
 		ServiceClusterIPRange: s.ServiceClusterIPRange,
+
+		LegacyTokenCleanUpPeriod: s.LegacyTokenCleanUp,
 	}, level, nil
 }
 

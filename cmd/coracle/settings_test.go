@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -47,6 +48,8 @@ func TestReadSettings(t *testing.T) {
 		want func(*cluster.Config)
 	}{
 		{name: "nothing said means the defaults", want: func(*cluster.Config) {}},
+		{name: "a duration", args: []string{"--legacy-service-account-token-clean-up-period=720h"},
+			want: func(c *cluster.Config) { c.LegacyTokenCleanUpPeriod = 720 * time.Hour }},
 		{name: "a flag", args: []string{"--secure-port=0", "--advertise=a.example,10.0.0.1"},
 			want: func(c *cluster.Config) { c.SecurePort = 0; c.Advertise = []string{"a.example", "10.0.0.1"} }},
 		{name: "the environment", env: map[string]string{"CORACLE_SECURE_PORT": "7443", "CORACLE_ANONYMOUS_AUTH": "false", "CORACLE_ADVERTISE": "a.example,b.example"},
