@@ -12,9 +12,11 @@ import (
 	"coracle/authn/pki"
 	"coracle/controllers/bootstrap"
 	"coracle/controllers/clusterrole"
+	"coracle/controllers/deployment"
 	"coracle/controllers/garbage"
 	"coracle/controllers/legacytokencleaner"
 	"coracle/controllers/namespace"
+	"coracle/controllers/replicaset"
 	"coracle/controllers/rootca"
 	"coracle/controllers/scheduler"
 	"coracle/controllers/serviceaccount"
@@ -70,6 +72,9 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 		c.run(ctx, "legacy-service-account-token-cleaner", legacytokencleaner.New(account("legacy-service-account-token-cleaner"), shared,
 			legacytokencleaner.Config{Period: period, Pods: manager, Now: c.config.Now}, log))
 	}
+	c.run(ctx, "replicaset", replicaset.New(account("replicaset-controller"), shared, log))
+	c.run(ctx, "replication", replicaset.NewReplication(account("replication-controller"), shared, log))
+	c.run(ctx, "deployment", deployment.New(account("deployment-controller"), shared, log))
 	c.run(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))

@@ -21,8 +21,11 @@
 //	namespace        namespace-controller                     empties and finalizes namespaces that are being deleted
 //	clusterrole      clusterrole-aggregation-controller       the rules of aggregated ClusterRoles
 //	garbage          generic-garbage-collector                deletes what has lost its owners
+//	deployment       deployment-controller                    ReplicaSets for Deployments: rollouts, scaling, history
+//	replicaset       replicaset-controller                    pods for ReplicaSets
+//	                 replication-controller                   pods for ReplicationControllers
 //	scheduler        user system:kube-scheduler               a node for each pod
 //
-// Start reading at package loop, what all of them share, then serviceaccount, the smallest. Package event writes
-// their Events; package looptest is the world in which they are tested.
+// Start reading at package loop, what all of them share, then serviceaccount, the smallest. Package workload is what
+// those share that run pods; package event writes their Events; package looptest is the world in which they are tested.
 package controllers
