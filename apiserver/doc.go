@@ -2,11 +2,17 @@
 //
 // A request takes one way, in one direction, each stage a function with one job:
 //
-//	TLS -> request id, limits, panic guard -> request info -> authenticate -> audit -> impersonate -> authorize
+//	TLS -> request id, panic guard -> request info -> authenticate -> audit -> impersonate -> limit -> authorize
 //	    -> decode (strict) -> admission: mutate -> default, validate -> admission: validate -> store -> encode or stream
 //
 // Every stage writes what it decided into the request's decision.Record.
 //
 // Start reading at pipeline.go (the stages), then routes.go (the paths), then resource.go (from a path to a verb),
 // and one verb: create.go. Rows of the catalog say how kinds differ; the code here is the same for all.
+//
+// # Simplifications
+//
+//   - Priority and fairness (KEP-1040): its objects are kept, and queue nobody. Requests are bounded as they are where it is
+//     switched off, by --max-requests-inflight and --max-mutating-requests-inflight.
+//   - A watch's initial events are not compressed, though its client reads gzip.
 package apiserver

@@ -16,6 +16,7 @@ type metrics struct {
 	duration        *prometheus.HistogramVec
 	sizes           *prometheus.HistogramVec
 	longRunning     *prometheus.GaugeVec
+	inFlight        *prometheus.GaugeVec
 	watchEvents     *prometheus.CounterVec
 	authentications *prometheus.CounterVec
 	users           *prometheus.CounterVec
@@ -43,6 +44,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "apiserver_longrunning_requests",
 			Help: "Watches and streams open now.",
 		}, by),
+		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "apiserver_current_inflight_requests",
+			Help: "Requests being worked on now, long-running ones left out, by kind: readOnly or mutating.",
+		}, []string{"request_kind"}),
 		watchEvents: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "apiserver_watch_events_total",
 			Help: "Events sent to watchers.",
@@ -60,7 +65,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Decisions of each authorizer: allowed or denied.",
 		}, []string{"type", "name", "decision"}),
 	}
-	r.MustRegister(m.requests, m.duration, m.sizes, m.longRunning, m.watchEvents, m.authentications, m.users, m.decisions)
+	r.MustRegister(m.requests, m.duration, m.sizes, m.longRunning, m.inFlight, m.watchEvents, m.authentications, m.users, m.decisions)
 	return m
 }
 

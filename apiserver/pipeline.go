@@ -32,6 +32,7 @@ func (s *Server) pipeline(routes http.Handler) http.Handler {
 		{"request info", s.requestInfo},  // what is asked: verb, resource, namespace, name
 		{"authenticate", s.authenticate}, // who asks
 		{"impersonate", s.impersonate},   // as whom
+		{"limit", s.limit},               // are there too many
 		{"authorize", s.authorize},       // may they
 	}
 	handler := routes

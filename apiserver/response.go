@@ -1,9 +1,11 @@
 package apiserver
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -106,9 +108,35 @@ func (s *Server) send(w http.ResponseWriter, f wire.Format, code int, obj runtim
 func (s *Server) sendBytes(w http.ResponseWriter, f wire.Format, code int, b []byte) {
 	h := w.Header()
 	h.Set("Content-Type", f.ContentType(false))
+	if f.Gzip && len(b) > gzipFrom {
+		h.Set("Content-Encoding", "gzip")
+		h.Add("Vary", "Accept-Encoding")
+		w.WriteHeader(code)
+		z := s.compressors.Get().(*gzip.Writer)
+		z.Reset(w)
+		z.Write(b)
+		z.Close() // a client that is gone cannot be told
+		s.compressors.Put(z)
+		return
+	}
 	h["Content-Length"] = []string{fmt.Sprint(len(b))}
 	w.WriteHeader(code)
-	w.Write(b) // a client that is gone cannot be told
+	w.Write(b)
+}
+
+const (
+	// gzipFrom is the size in bytes above which an answer is compressed for a client that reads gzip, as upstream does.
+	gzipFrom = 128 << 10
+	// gzipLevel is the cheapest, as upstream's.
+	gzipLevel = gzip.BestSpeed
+)
+
+func newCompressor() any {
+	z, err := gzip.NewWriterLevel(io.Discard, gzipLevel)
+	if err != nil {
+		panic(err) // of a level that there is not
+	}
+	return z
 }
 
 // Warnings are sentences for the person at the client, sent as headers (RFC 7234, section 5.5).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,8 @@ type Config struct {
 	Ready []Check
 	// MaxBody bounds a request's body in bytes; 0 means upstream's 3 MiB.
 	MaxBody int64
+	// MaxInFlight bounds the requests that are worked on at once.
+	MaxInFlight MaxInFlight
 	// HintClients sends the explanation of a refusal to the client as well, as a warning.
 	HintClients bool
 }
@@ -76,6 +79,8 @@ type Server struct {
 	stop     chan struct{} // closed when long-running requests are to end
 	metrics  *metrics
 	paths    []string
+	// compressors are *gzip.Writer that wait for the next large answer.
+	compressors sync.Pool
 }
 
 const defaultMaxBody = 3 << 20
@@ -94,6 +99,7 @@ func New(c Config) *Server {
 		stop:    make(chan struct{}),
 		metrics: newMetrics(c.Registerer),
 	}
+	s.compressors.New = newCompressor
 	s.handler = s.pipeline(s.routes(mux.NewRouter()))
 	return s
 }

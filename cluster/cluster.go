@@ -147,6 +147,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		Log:         config.Log,
 		Now:         config.Now,
 		HintClients: config.Hints == "client",
+		MaxInFlight: config.MaxInFlight,
 		Ready:       []apiserver.Check{{Name: "poststarthook/bootstrap", Do: started.check}},
 	})
 	c.http = &http.Server{

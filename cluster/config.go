@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"coracle/apiserver"
 	"coracle/apiserver/admission"
 	authzconfig "coracle/apiserver/authz/config"
 	"coracle/controllers/legacytokencleaner"
@@ -42,6 +43,8 @@ type Config struct {
 	Authorization authzconfig.Flags
 	// ServiceClusterIPRange is the network of services' addresses. Default: 10.96.0.0/16.
 	ServiceClusterIPRange string
+	// MaxInFlight bounds the requests that are worked on at once. Default: no bound.
+	MaxInFlight apiserver.MaxInFlight
 
 	// LegacyTokenCleanUpPeriod is for how long a token that a controller made for an account has to be out of use before it
 	// is refused, and for how long again before it is deleted. Default: a year in the modern era, for ever in the classic one.
@@ -117,6 +120,12 @@ func (c *Config) Validate() error {
 	}
 	if c.Nodes < 0 || c.Nodes > maxNodes {
 		return fmt.Errorf("--nodes %d is out of range; choose 0 to %d", c.Nodes, maxNodes)
+	}
+	if c.MaxInFlight.ReadOnly < 0 {
+		return fmt.Errorf("--max-requests-inflight %d is negative; choose a number of requests, or 0 for no bound", c.MaxInFlight.ReadOnly)
+	}
+	if c.MaxInFlight.Mutating < 0 {
+		return fmt.Errorf("--max-mutating-requests-inflight %d is negative; choose a number of requests, or 0 for no bound", c.MaxInFlight.Mutating)
 	}
 	if c.LegacyTokenCleanUpPeriod < 0 {
 		return fmt.Errorf("--legacy-service-account-token-clean-up-period %s is negative; choose a time such as 720h", c.LegacyTokenCleanUpPeriod)

@@ -21,6 +21,7 @@ type Format struct {
 	Media  string // JSON, YAML or Protobuf
 	As     string // "", Table, PartialObjectMetadata or PartialObjectMetadataList
 	Pretty bool
+	Gzip   bool // the client reads gzip; whether it is worth it is the server's to say
 }
 
 // Offer says what an endpoint can answer besides the object itself.
@@ -39,7 +40,7 @@ type Offer struct {
 // Negotiate picks the first acceptable clause of the Accept header.
 // Source: k8s.io/apiserver/pkg/endpoints/handlers/negotiation.
 func Negotiate(r *http.Request, o Offer) (Format, error) {
-	f := Format{Media: JSON, Pretty: pretty(r)}
+	f := Format{Media: JSON, Pretty: pretty(r), Gzip: readsGzip(r)}
 	header := strings.Join(r.Header.Values("Accept"), ",")
 	if header == "" {
 		return f, nil
@@ -64,6 +65,16 @@ func Negotiate(r *http.Request, o Offer) (Format, error) {
 		return f, nil
 	}
 	return f, notAcceptable(mediaTypes(o))
+}
+
+// readsGzip follows upstream, which looks for the word and leaves weights alone.
+func readsGzip(r *http.Request) bool {
+	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		if strings.TrimSpace(coding) == "gzip" {
+			return true
+		}
+	}
+	return false
 }
 
 // routed tells whether upstream's router lets a clause through: it knows whole types and */*, but not application/*.

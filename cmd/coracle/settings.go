@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
 
+	"coracle/apiserver"
 	"coracle/cluster"
 )
 
@@ -29,6 +30,8 @@ type settings struct {
 	Nodes                 int           `mapstructure:"nodes"`
 	Hints                 string        `mapstructure:"hints"`
 	ServiceClusterIPRange string        `mapstructure:"service-cluster-ip-range"`
+	MaxReading            int           `mapstructure:"max-requests-inflight"`
+	MaxWriting            int           `mapstructure:"max-mutating-requests-inflight"`
 	Authn                 authnSettings `mapstructure:",squash"`
 	Authz                 authzSettings `mapstructure:",squash"`
 	LegacyTokenCleanUp    time.Duration `mapstructure:"legacy-service-account-token-clean-up-period"`
@@ -53,7 +56,9 @@ func addSettings(f *pflag.FlagSet) {
 	f.Int("secure-port", cluster.DefaultSecurePort, "port of the API; 0 lets the system choose")
 	f.StringSlice("advertise", nil, "further host names and IP addresses that clients may call the server by")
 	f.String("service-cluster-ip-range", cluster.DefaultServiceCIDR, "network of services' cluster IPs")
-	in(groupNetwork, "bind-address", "secure-port", "advertise", "service-cluster-ip-range")
+	f.Int("max-requests-inflight", 400, "how many reading requests are worked on at once before others get 429; 0 for no bound")
+	f.Int("max-mutating-requests-inflight", 200, "how many writing requests are worked on at once before others get 429; 0 for no bound")
+	in(groupNetwork, "bind-address", "secure-port", "advertise", "service-cluster-ip-range", "max-requests-inflight", "max-mutating-requests-inflight")
 
 	addAuthnSettings(f, in)
 	addAuthzSettings(f, in)
@@ -121,6 +126,7 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 		Nodes:                 s.Nodes,
 		Hints:                 s.Hints,
 		ServiceClusterIPRange: s.ServiceClusterIPRange,
+		MaxInFlight:           apiserver.MaxInFlight{ReadOnly: s.MaxReading, Mutating: s.MaxWriting},
 
 		LegacyTokenCleanUpPeriod: s.LegacyTokenCleanUp,
 	}, level, nil

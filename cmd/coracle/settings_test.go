@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
+	"coracle/apiserver"
 	authzconfig "coracle/apiserver/authz/config"
 	"coracle/cluster"
 )
@@ -35,7 +36,7 @@ func defaults() cluster.Config {
 	return cluster.Config{
 		BindAddress: "127.0.0.1", SecurePort: 6443, Era: "classic", Nodes: 1, Hints: "off",
 		ServiceClusterIPRange: cluster.DefaultServiceCIDR, Advertise: []string{}, Authentication: authentication,
-		Authorization: authzconfig.DefaultFlags(),
+		Authorization: authzconfig.DefaultFlags(), MaxInFlight: apiserver.MaxInFlight{ReadOnly: 400, Mutating: 200},
 	}
 }
 
@@ -50,6 +51,8 @@ func TestReadSettings(t *testing.T) {
 		{name: "nothing said means the defaults", want: func(*cluster.Config) {}},
 		{name: "a duration", args: []string{"--legacy-service-account-token-clean-up-period=720h"},
 			want: func(c *cluster.Config) { c.LegacyTokenCleanUpPeriod = 720 * time.Hour }},
+		{name: "bounds on what is in flight", args: []string{"--max-requests-inflight=0", "--max-mutating-requests-inflight=7"},
+			want: func(c *cluster.Config) { c.MaxInFlight = apiserver.MaxInFlight{Mutating: 7} }},
 		{name: "a flag", args: []string{"--secure-port=0", "--advertise=a.example,10.0.0.1"},
 			want: func(c *cluster.Config) { c.SecurePort = 0; c.Advertise = []string{"a.example", "10.0.0.1"} }},
 		{name: "the environment", env: map[string]string{"CORACLE_SECURE_PORT": "7443", "CORACLE_ANONYMOUS_AUTH": "false", "CORACLE_ADVERTISE": "a.example,b.example"},
