@@ -14,7 +14,7 @@ export CGO_ENABLED ?= 0
 # The race detector needs a C compiler. Where there is none the tests run without it, and `make test` says so.
 RACE := $(shell command -v $$(CGO_ENABLED=1 $(GO) env CC) >/dev/null 2>&1 && echo -race)
 
-.PHONY: help up build test check e2e race bench fuzz oracle clean
+.PHONY: help up build test check e2e race bench fuzz compare oracle clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
 	  done; \
 	done
+
+compare: ## hold the authorizers and the default policy against Kubernetes' own code, on more than a million random requests
+	cd apiserver/authz/compare && $(GO) test -count=1 -v ./...
 
 oracle: build ## compare our answers with those of the real kube-apiserver (takes minutes to build)
 	cd e2e/oracle && $(GO) build -o ../../.cache/oracle/ ./cmd/...

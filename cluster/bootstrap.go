@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"coracle/apiserver/registry"
+	"coracle/controllers/clusterrole"
 	"coracle/manifests"
 	"coracle/rbac"
 )
@@ -50,6 +51,9 @@ func (c *Cluster) bootstrap(ctx context.Context, client kubernetes.Interface, ha
 		func() error { return used.track(ctx, client) })
 	if err := together(writes, func(write func() error) error { return write() }); err != nil {
 		return fmt.Errorf("create the system objects: %w", err)
+	}
+	if err := clusterrole.Fill(ctx, client, have.ClusterRoles()); err != nil {
+		return fmt.Errorf("fill the aggregated roles: %w", err)
 	}
 	return nil
 }

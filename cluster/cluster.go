@@ -159,7 +159,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		ErrorLog:          quietLog(config.Log),
 	}
 	c.parts.Go(func() { c.serve(listener) })
-	c.parts.Go(func() { c.narrate(running) })
+	c.parts.Go(func() { c.narrate(running, started) })
 	c.run(running, "compactor", compactor{store: c.store, log: config.Log})
 
 	// Everything that talks to the server does so under a name of its own.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -89,6 +90,11 @@ func (r *Registry) PriorityClass(name string) *schedulingv1.PriorityClass {
 // PriorityClasses lists all priority classes.
 func (r *Registry) PriorityClasses() []*schedulingv1.PriorityClass {
 	return all[*schedulingv1.PriorityClass](r, schedulingv1.SchemeGroupVersion.WithKind("PriorityClass"))
+}
+
+// ClusterRoles returns every one. Nobody may change them.
+func (r *Registry) ClusterRoles() []*rbacv1.ClusterRole {
+	return all[*rbacv1.ClusterRole](r, rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
 }
 
 func all[T runtime.Object](r *Registry, gvk schema.GroupVersionKind) []T {

@@ -1,17 +1,13 @@
 package clusterrole
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	applyrbac "k8s.io/client-go/applyconfigurations/rbac/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	rbaclisters "k8s.io/client-go/listers/rbac/v1"
@@ -61,53 +57,13 @@ func (c *Controller) reconcile(ctx context.Context, name string) error {
 	if err != nil || role.AggregationRule == nil {
 		return err
 	}
-	rules, err := c.aggregate(role)
+	roles, err := c.roles.List(labels.Everything())
+	if err != nil {
+		return err
+	}
+	rules, err := Aggregate(role, roles)
 	if err != nil || equality.Semantic.DeepEqual(rules, role.Rules) {
 		return err
 	}
-	desired := applyrbac.ClusterRole(name).WithRules(applied(rules)...)
-	_, err = c.client.RbacV1().ClusterRoles().Apply(ctx, desired, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
-	return err
-}
-
-// aggregate returns the rules of all roles that role selects, selector by selector, in the order of the roles' names,
-// none twice.
-func (c *Controller) aggregate(role *rbacv1.ClusterRole) ([]rbacv1.PolicyRule, error) {
-	var rules []rbacv1.PolicyRule
-	for _, s := range role.AggregationRule.ClusterRoleSelectors {
-		selector, err := metav1.LabelSelectorAsSelector(&s)
-		if err != nil {
-			return nil, err
-		}
-		selected, err := c.roles.List(selector)
-		if err != nil {
-			return nil, err
-		}
-		slices.SortFunc(selected, func(a, b *rbacv1.ClusterRole) int { return cmp.Compare(a.Name, b.Name) })
-		for _, other := range selected {
-			if other.Name == role.Name {
-				continue
-			}
-			for _, rule := range other.Rules {
-				if !slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool { return equality.Semantic.DeepEqual(r, rule) }) {
-					rules = append(rules, rule)
-				}
-			}
-		}
-	}
-	return rules, nil
-}
-
-func applied(rules []rbacv1.PolicyRule) []*applyrbac.PolicyRuleApplyConfiguration {
-	configurations := make([]*applyrbac.PolicyRuleApplyConfiguration, len(rules))
-	for i, rule := range rules {
-		configurations[i] = &applyrbac.PolicyRuleApplyConfiguration{
-			Verbs:           rule.Verbs,
-			APIGroups:       rule.APIGroups,
-			Resources:       rule.Resources,
-			ResourceNames:   rule.ResourceNames,
-			NonResourceURLs: rule.NonResourceURLs,
-		}
-	}
-	return configurations
+	return write(ctx, c.client, name, rules)
 }

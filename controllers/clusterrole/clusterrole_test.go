@@ -122,3 +122,50 @@ func TestController(t *testing.T) {
 		})
 	}
 }
+
+// Before the controller runs, and by the same rules.
+func TestFill(t *testing.T) {
+	gathering := aggregated("mid", "x")
+	gathering.Labels = map[string]string{"to": "mid"}
+	broken := aggregated("broken", "x")
+	broken.AggregationRule.ClusterRoleSelectors[0].MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "to", Operator: "Sideways"}}
+	full := aggregated("full", "x")
+	full.Rules = role("", "", "get", "list").Rules
+	ring, ringed := aggregated("ring", "r"), aggregated("ringed", "r")
+	ring.Labels, ringed.Labels = map[string]string{"to": "r"}, map[string]string{"to": "r"}
+	roles := []*rbacv1.ClusterRole{aggregated("all", "mid"), gathering, broken, full, ring, ringed, role("a", "x", "get"), role("b", "x", "list")}
+
+	looptest.Run(t, asObjects(roles), func(t *testing.T, w *looptest.World) {
+		applies(w)
+		if err := clusterrole.Fill(t.Context(), w.Client, roles); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string][]string{
+			"all": {"get", "list"}, "mid": {"get", "list"}, "full": {"get", "list"}, "broken": nil, "ring": nil, "a": {"get"},
+		} {
+			if diff := cmp.Diff(want, verbs(t, w, name)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+		patched := map[string]int{}
+		for _, action := range w.Client.Actions() {
+			if p, ok := action.(clienttesting.PatchAction); ok {
+				patched[p.GetName()]++
+			}
+		}
+		if diff := cmp.Diff(map[string]int{"all": 1, "mid": 1}, patched); diff != "" {
+			t.Errorf("roles that were written, and how often (-want +got):\n%s", diff)
+		}
+	})
+	if len(gathering.Rules) != 0 {
+		t.Error("the roles given were changed")
+	}
+}
+
+func asObjects(roles []*rbacv1.ClusterRole) []runtime.Object {
+	objs := make([]runtime.Object, len(roles))
+	for i, r := range roles {
+		objs[i] = r
+	}
+	return objs
+}
