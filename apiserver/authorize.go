@@ -23,13 +23,24 @@ func (s *Server) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := attributesOf(r)
 		answer := s.Authz.Authorize(r.Context(), a)
-		if !answer.Allowed() {
+		switch {
+		case answer.Allowed():
+		case answer.Err != nil:
+			s.failPlain(w, r, answer.Err)
+			return
+		default:
 			s.hint(r)
-			s.fail(w, r, refused(a, answer))
+			s.turnAway(w, r, forbidden(a, answer.Reason()))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// turnAway answers who is not let in. Browsers must not take it for anything else than it says.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	s.fail(w, r, err)
 }
 
 // attributesOf collects what authorization may look at.
@@ -86,12 +97,18 @@ func (s *Server) hint(r *http.Request) {
 	}
 }
 
-// refused is a 403, or a 500 when an authorizer could not do its work.
+// refused is the 403 where a further permission is asked for, as impersonating needs. What went wrong on the way is told
+// before the reason.
+// Source: k8s.io/apiserver/pkg/endpoints/filters/impersonation, checkAuthorization.
 func refused(a *rbac.Attributes, answer authz.Answer) error {
-	if answer.Err != nil && answer.Verdict == authz.NoOpinion {
-		return apierrors.NewInternalError(answer.Err)
+	reason := answer.Reason()
+	switch {
+	case answer.Err != nil && reason != "":
+		reason = answer.Err.Error() + ": " + reason
+	case answer.Err != nil:
+		reason = answer.Err.Error()
 	}
-	return forbidden(a, answer.Reason())
+	return forbidden(a, reason)
 }
 
 // forbidden is Kubernetes' sentence for a refusal.
@@ -117,9 +134,13 @@ func forbidden(a *rbac.Attributes, reason string) error {
 		msg = fmt.Sprintf("User %q cannot %s resource %q in API group %q %s", name, a.Verb, resource, a.APIGroup, where)
 	}
 	// Nothing that a browser could take for HTML is sent back.
-	msg = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(msg)
+	msg = withoutMarkup(msg)
 	if reason != "" {
 		msg += ": " + reason
 	}
 	return apierrors.NewForbidden(schema.GroupResource{Group: a.APIGroup, Resource: a.Resource}, a.Name, fmt.Errorf("%s", msg))
+}
+
+func withoutMarkup(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }

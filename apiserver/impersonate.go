@@ -21,7 +21,7 @@ func (s *Server) impersonate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		wanted, err := impersonation(r.Header)
 		if err != nil {
-			s.fail(w, r, apierrors.NewBadRequest(err.Error()))
+			s.turnAway(w, r, apierrors.NewBadRequest(err.Error()))
 			return
 		}
 		if wanted == nil {
@@ -30,7 +30,7 @@ func (s *Server) impersonate(next http.Handler) http.Handler {
 		}
 		as, err := s.actAs(r.Context(), attributesOf(r), wanted)
 		if err != nil {
-			s.fail(w, r, err)
+			s.turnAway(w, r, err)
 			return
 		}
 		for name := range r.Header {

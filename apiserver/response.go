@@ -52,7 +52,7 @@ func (w *response) status() int {
 	return w.code
 }
 
-// fail answers an error as a Status. It is the only place where errors become answers.
+// fail answers an error as a Status. Errors become answers here, and in failPlain.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := statusOf(err)
 	if status.Code == http.StatusInternalServerError && r.Context().Err() == nil {
@@ -68,6 +68,16 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Retry-After", fmt.Sprint(status.Details.RetryAfterSeconds))
 	}
 	s.send(w, f, int(status.Code), status)
+}
+
+// failPlain answers that an authorizer could not do its work, and none allowed the request: in text, as Kubernetes does
+// there.
+// Source: k8s.io/apiserver/pkg/endpoints/handlers/responsewriters.InternalError.
+func (s *Server) failPlain(w http.ResponseWriter, r *http.Request, err error) {
+	message := withoutMarkup(fmt.Sprintf("Internal Server Error: %q: %v", r.RequestURI, err))
+	s.Log.Error("a request failed", "id", decision.From(r.Context()).ID, "method", r.Method, "path", r.URL.Path, "error", err)
+	decision.From(r.Context()).Message = message
+	http.Error(w, message, http.StatusInternalServerError)
 }
 
 // statusOf words any error as a Status. What is not meant for clients becomes a 500.

@@ -2,23 +2,18 @@ package apiserver
 
 import (
 	"net/http"
-	"slices"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"coracle/apiserver/authz"
 	"coracle/apiserver/wire"
 	"coracle/authn"
-	"coracle/rbac"
 )
 
 // Reviews are questions in the form of objects: they are answered, never stored.
@@ -119,8 +114,8 @@ func (c *call) subjectAccessReview() error {
 	if err != nil {
 		return err
 	}
-	if errs := validateReview(review.Spec); len(errs) > 0 {
-		return apierrors.NewInvalid(c.kind.GroupKind(), "", errs)
+	if err := c.checkReview(&review.ObjectMeta, validateReview(review.Spec)); err != nil {
+		return err
 	}
 	review.Status = c.judge(reviewed(review.Spec))
 	c.send(c.w, f, http.StatusCreated, review)
@@ -135,14 +130,14 @@ func (c *call) localSubjectAccessReview() error {
 		return err
 	}
 	errs := validateReview(review.Spec)
-	switch r := review.Spec.ResourceAttributes; {
-	case review.Spec.NonResourceAttributes != nil:
-		errs = append(errs, field.Invalid(field.NewPath("spec.nonResourceAttributes"), review.Spec.NonResourceAttributes, "disallowed on this kind of request"))
-	case r != nil && r.Namespace != c.info.Namespace:
+	if r := review.Spec.ResourceAttributes; r != nil && r.Namespace != c.info.Namespace {
 		errs = append(errs, field.Invalid(field.NewPath("spec.resourceAttributes.namespace"), r.Namespace, "must match metadata.namespace"))
 	}
-	if len(errs) > 0 {
-		return apierrors.NewInvalid(c.kind.GroupKind(), "", errs)
+	if n := review.Spec.NonResourceAttributes; n != nil {
+		errs = append(errs, field.Invalid(field.NewPath("spec.nonResourceAttributes"), shownPath(*n), "disallowed on this kind of request"))
+	}
+	if err := c.checkReview(&review.ObjectMeta, errs); err != nil {
+		return err
 	}
 	review.Namespace = c.info.Namespace
 	review.Status = c.judge(reviewed(review.Spec))
@@ -160,12 +155,12 @@ func (c *call) selfSubjectAccessReview() error {
 	spec := authorizationv1.SubjectAccessReviewSpec{
 		ResourceAttributes: review.Spec.ResourceAttributes, NonResourceAttributes: review.Spec.NonResourceAttributes,
 	}
-	if errs := validateQuestion(spec); len(errs) > 0 {
-		return apierrors.NewInvalid(c.kind.GroupKind(), "", errs)
+	if err := c.checkReview(&review.ObjectMeta, validateQuestion(spec)); err != nil {
+		return err
 	}
-	a := reviewed(spec)
-	a.User = userOf(c.r)
-	review.Status = c.judge(a)
+	q := reviewed(spec)
+	q.User = userOf(c.r)
+	review.Status = c.judge(q)
 	c.send(c.w, f, http.StatusCreated, review)
 	return nil
 }
@@ -181,6 +176,7 @@ func (c *call) selfSubjectRulesReview() error {
 		return apierrors.NewBadRequest("no namespace on request")
 	}
 	rules := c.Authz.RulesFor(userOf(c.r), review.Spec.Namespace)
+	review.ObjectMeta, review.Spec = metav1.ObjectMeta{}, authorizationv1.SelfSubjectRulesReviewSpec{} // Kubernetes answers the status alone
 	review.Status = authorizationv1.SubjectRulesReviewStatus{
 		ResourceRules: rules.Resource, NonResourceRules: rules.NonResource, Incomplete: rules.Incomplete,
 	}
@@ -191,105 +187,14 @@ func (c *call) selfSubjectRulesReview() error {
 	return nil
 }
 
-// judge asks the authorizers without leaving a trace in this request's own record.
-func (c *call) judge(a *rbac.Attributes) authorizationv1.SubjectAccessReviewStatus {
-	answer := c.Authz.Ask(c.r.Context(), a)
-	status := authorizationv1.SubjectAccessReviewStatus{
-		Allowed: answer.Verdict == authz.Allow,
-		Denied:  answer.Verdict == authz.Deny,
-		Reason:  answer.Reason(),
+// judge asks the authorizers without leaving a trace in this request's own record. An authorizer that cannot do its
+// work is told of in the answer; it is not this request that failed.
+func (c *call) judge(q question) authorizationv1.SubjectAccessReviewStatus {
+	answer := c.Authz.Ask(c.r.Context(), &q.Attributes)
+	return authorizationv1.SubjectAccessReviewStatus{
+		Allowed:         answer.Verdict == authz.Allow,
+		Denied:          answer.Verdict == authz.Deny,
+		Reason:          answer.Reason(),
+		EvaluationError: q.evaluationError(answer.Err),
 	}
-	if answer.Err != nil {
-		status.EvaluationError = answer.Err.Error()
-	}
-	return status
-}
-
-func validateReview(spec authorizationv1.SubjectAccessReviewSpec) field.ErrorList {
-	errs := validateQuestion(spec)
-	if spec.User == "" && len(spec.Groups) == 0 {
-		errs = append(errs, field.Invalid(field.NewPath("spec.user"), spec.User, "at least one of user or group must be specified"))
-	}
-	return errs
-}
-
-func validateQuestion(spec authorizationv1.SubjectAccessReviewSpec) field.ErrorList {
-	var errs field.ErrorList
-	r, n := spec.ResourceAttributes, spec.NonResourceAttributes
-	switch {
-	case r != nil && n != nil:
-		errs = append(errs, field.Invalid(field.NewPath("spec.nonResourceAttributes"), n, "cannot be specified in combination with resourceAttributes"))
-	case r == nil && n == nil:
-		errs = append(errs, field.Invalid(field.NewPath("spec.resourceAttributes"), r, "exactly one of nonResourceAttributes or resourceAttributes must be specified"))
-	}
-	return errs
-}
-
-// reviewed turns a question into what authorizers look at.
-func reviewed(spec authorizationv1.SubjectAccessReviewSpec) *rbac.Attributes {
-	u := &user.DefaultInfo{Name: spec.User, UID: spec.UID, Groups: spec.Groups}
-	for k, v := range spec.Extra {
-		if u.Extra == nil {
-			u.Extra = map[string][]string{}
-		}
-		u.Extra[k] = slices.Clone(v)
-	}
-	a := &rbac.Attributes{User: u}
-	if r := spec.ResourceAttributes; r != nil {
-		a.ResourceRequest = true
-		a.Verb, a.APIGroup, a.APIVersion = r.Verb, r.Group, r.Version
-		a.Resource, a.Subresource = r.Resource, r.Subresource
-		a.Namespace, a.Name = r.Namespace, r.Name
-		a.FieldSelector, a.LabelSelector = fieldRequirements(r.FieldSelector), labelRequirements(r.LabelSelector)
-		return a
-	}
-	if n := spec.NonResourceAttributes; n != nil {
-		a.Verb, a.Path = n.Verb, n.Path
-	}
-	return a
-}
-
-func fieldRequirements(s *authorizationv1.FieldSelectorAttributes) fields.Requirements {
-	if s == nil {
-		return nil
-	}
-	if s.RawSelector != "" {
-		sel, err := fields.ParseSelector(s.RawSelector)
-		if err != nil {
-			return nil
-		}
-		return sel.Requirements()
-	}
-	var out fields.Requirements
-	for _, q := range s.Requirements {
-		if len(q.Values) != 1 {
-			continue
-		}
-		op := selection.Equals
-		if q.Operator == metav1.FieldSelectorOpNotIn {
-			op = selection.NotEquals
-		}
-		out = append(out, fields.Requirement{Field: q.Key, Operator: op, Value: q.Values[0]})
-	}
-	return out
-}
-
-func labelRequirements(s *authorizationv1.LabelSelectorAttributes) labels.Requirements {
-	if s == nil {
-		return nil
-	}
-	if s.RawSelector != "" {
-		sel, err := labels.Parse(s.RawSelector)
-		if err != nil {
-			return nil
-		}
-		reqs, _ := sel.Requirements()
-		return reqs
-	}
-	sel, err := metav1.LabelSelectorAsSelector(&metav1.LabelSelector{MatchExpressions: s.Requirements})
-	if err != nil {
-		return nil
-	}
-	reqs, _ := sel.Requirements()
-	return reqs
 }

@@ -184,12 +184,12 @@ func (c *call) explainAccess() error {
 	if err != nil {
 		return err
 	}
-	if errs := validateQuestion(question.Spec); len(errs) > 0 {
-		return apierrors.NewInvalid(c.kind.GroupKind(), "", errs)
+	if err := c.checkReview(&question.ObjectMeta, validateQuestion(question.Spec)); err != nil {
+		return err
 	}
-	a := reviewed(question.Spec)
+	asked := reviewed(question.Spec)
 	if question.Spec.User == "" && len(question.Spec.Groups) == 0 {
-		a.User = userOf(c.r)
+		asked.User = userOf(c.r)
 	} else {
 		may := attributesOf(c.r)
 		may.APIGroup, may.APIVersion, may.Resource = authorizationv1.GroupName, "v1", "subjectaccessreviews"
@@ -197,12 +197,10 @@ func (c *call) explainAccess() error {
 			return refused(may, answer)
 		}
 	}
-	answer := c.Authz.Ask(c.r.Context(), a)
+	answer := c.Authz.Ask(c.r.Context(), &asked.Attributes)
 	question.Status = why.AccessExplanationStatus{
-		Allowed: answer.Verdict == authz.Allow, Reason: answer.Reason(), Opinions: why.Opinions(answer.Opinions),
-	}
-	if answer.Err != nil {
-		question.Status.Error = answer.Err.Error()
+		Allowed: answer.Verdict == authz.Allow, Reason: answer.Reason(), Error: asked.evaluationError(answer.Err),
+		Opinions: why.Opinions(answer.Opinions),
 	}
 	c.send(c.w, wire.Format{Media: wire.JSON, Pretty: f.Pretty}, http.StatusCreated, question)
 	return nil
