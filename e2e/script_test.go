@@ -61,6 +61,8 @@ func TestScripts(t *testing.T) {
 			"issuer":     cmdIssuer,
 			"idtoken":    cmdIDToken,
 			"reviewer":   cmdReviewer,
+			"sign":       cmdSign,
+			"hash":       cmdHash,
 		},
 	})
 }
