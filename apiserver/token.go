@@ -23,6 +23,10 @@ type Tokens interface {
 	// Issuer and JWKS are what relying parties fetch to verify tokens (OpenID Connect Discovery 1.0).
 	Issuer() ([]byte, error)
 	JWKS() ([]byte, error)
+	// MaxLifetime is how long a token that is asked for may live at most; 0 for any time.
+	MaxLifetime() time.Duration
+	// Extended tells whether tokens that pods get of their own accord live a year; see extendedTokenSeconds.
+	Extended() bool
 }
 
 // TokenRequest is what a bound token says.
@@ -87,12 +91,16 @@ func (c *call) token() error {
 	if err := c.Admission.Validate(c.r.Context(), asked); err != nil {
 		return err
 	}
+	if most := int64(c.Tokens.MaxLifetime() / time.Second); most > 0 && *req.Spec.ExpirationSeconds > most {
+		warn(c.r.Context(), fmt.Sprintf("requested expiration of %d seconds shortened to %d seconds", *req.Spec.ExpirationSeconds, most))
+		req.Spec.ExpirationSeconds = &most
+	}
 	seconds := *req.Spec.ExpirationSeconds
 	t := TokenRequest{Account: account, Audiences: req.Spec.Audiences, IssuedAt: now, Lifetime: time.Duration(seconds) * time.Second}
 	if err := c.bindToken(&t, req.Spec.BoundObjectRef); err != nil {
 		return err
 	}
-	if t.Pod != nil && seconds == podTokenSeconds && subset(req.Spec.Audiences, c.Tokens.Audiences()) {
+	if c.Tokens.Extended() && t.Pod != nil && seconds == podTokenSeconds && subset(req.Spec.Audiences, c.Tokens.Audiences()) {
 		t.WarnAfter, t.Lifetime = t.Lifetime, extendedTokenSeconds*time.Second
 	}
 	if req.Status.Token, err = c.Tokens.Bound(t); err != nil {

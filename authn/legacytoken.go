@@ -31,6 +31,9 @@ func (s *ServiceAccount) legacy(t *signed, raw string) Answer {
 	if namespace, name, err := serviceaccount.SplitUsername(t.claims.Subject); err != nil || namespace != l.Namespace || name != l.ServiceAccountName {
 		return refuse("sub claim is invalid", fmt.Errorf("the token's subject %.200q is not its service account %s/%s", t.claims.Subject, l.Namespace, l.ServiceAccountName))
 	}
+	if s.NoLegacyLookup {
+		return Answer{Verdict: Accepted}
+	}
 	secret := s.Lookup.Secret(l.Namespace, l.SecretName)
 	switch {
 	case secret == nil:

@@ -35,7 +35,9 @@ type ServiceAccountOptions struct {
 	// Audiences are the API server's own: those that tokens without any are good for.
 	Audiences []string
 	Lookup    Lookup
-	Now       func() time.Time
+	// NoLegacyLookup takes legacy tokens at their word: nobody looks whether Secret and account are there still.
+	NoLegacyLookup bool
+	Now            func() time.Time
 	// Used is told of a legacy token that is used for the first time on a day; it sees to the Secret's label
 	// kubernetes.io/legacy-token-last-used, without keeping the request waiting. May be nil.
 	Used func(secret *corev1.Secret, day string)

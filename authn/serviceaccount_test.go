@@ -478,3 +478,20 @@ func BenchmarkServiceAccount(b *testing.B) {
 }
 
 func issueLegacy(t *testing.T, a *accounts) string { return a.legacy(t) }
+
+func TestServiceAccount_TakesLegacyTokensAtTheirWord(t *testing.T) { // --service-account-lookup=false
+	a := newAccounts(t)
+	a.strategy.NoLegacyLookup = true
+	legacy, bound := a.legacy(t), a.bound(t)
+	delete(a.world.secrets, "blue/sa-token")
+	delete(a.world.accounts, "blue/sa")
+	if got := a.ask(t, legacy); got.Verdict != Accepted || got.User.GetName() != "system:serviceaccount:blue:sa" {
+		t.Errorf("legacy: %s, %v", got.Verdict, got.Why)
+	}
+	if got := a.ask(t, legacy[:len(legacy)-10]+"AAAAAAAAAA"); got.Verdict != Refused {
+		t.Errorf("legacy, changed on the way: %s", got.Verdict)
+	}
+	if got := a.ask(t, bound); got.Verdict != Refused {
+		t.Errorf("bound tokens are looked up in any case: %s", got.Verdict)
+	}
+}

@@ -30,10 +30,19 @@ type Authentication struct {
 	// ServiceAccountIssuers are the `iss` of service-account tokens: the first is that of new tokens, all are taken.
 	// Default: https://kubernetes.default.svc.cluster.local.
 	ServiceAccountIssuers []string
+	// ServiceAccountSigningKeyFile holds the private key that signs service-account tokens. Default: DATA-DIR/pki/sa.key,
+	// by which tokens are verified in any case.
+	ServiceAccountSigningKeyFile string
 	// ServiceAccountKeyFiles hold further keys that service-account tokens may be signed by. Default: none.
 	ServiceAccountKeyFiles []string
 	// ServiceAccountJWKSURI is where relying parties are told to fetch the keys. Default: from this server.
 	ServiceAccountJWKSURI string
+	// ServiceAccountMaxTokenExpiration is how long tokens that are asked for live at most. Default: as long as is asked.
+	ServiceAccountMaxTokenExpiration time.Duration
+	// ServiceAccountExtendTokenExpiration makes the tokens that pods get of their own accord live a year. Nil means true.
+	ServiceAccountExtendTokenExpiration *bool
+	// ServiceAccountLookup looks, for each use of a legacy token, whether its Secret and account are there still. Nil means true.
+	ServiceAccountLookup *bool
 	// APIAudiences are the audiences that the server takes tokens for. Default: the issuers.
 	APIAudiences []string
 	// RequestHeader says which proxies are believed, and on what.
@@ -82,6 +91,9 @@ func DefaultAuthentication() Authentication {
 	return Authentication{
 		EnableBootstrapTokenAuth: true,
 		ServiceAccountIssuers:    []string{DefaultIssuer},
+		ServiceAccountLookup:     new(true),
+
+		ServiceAccountExtendTokenExpiration: new(true),
 		RequestHeader: RequestHeader{
 			AllowedNames:        []string{"front-proxy-client"},
 			UsernameHeaders:     []string{"X-Remote-User"},
@@ -98,6 +110,12 @@ func (a *Authentication) setDefaults() {
 	d := DefaultAuthentication()
 	if len(a.ServiceAccountIssuers) == 0 {
 		a.ServiceAccountIssuers = d.ServiceAccountIssuers
+	}
+	if a.ServiceAccountLookup == nil {
+		a.ServiceAccountLookup = d.ServiceAccountLookup
+	}
+	if a.ServiceAccountExtendTokenExpiration == nil {
+		a.ServiceAccountExtendTokenExpiration = d.ServiceAccountExtendTokenExpiration
 	}
 	if len(a.APIAudiences) == 0 {
 		a.APIAudiences = a.ServiceAccountIssuers
@@ -135,6 +153,9 @@ func (a *Authentication) validate(era string) error {
 		return fmt.Errorf("--service-account-jwks-uri must be a valid URL: %w", err)
 	} else if a.ServiceAccountJWKSURI != "" && u.Scheme != "https" {
 		return fmt.Errorf("--service-account-jwks-uri requires https scheme, parsed as: %s", u)
+	}
+	if d := a.ServiceAccountMaxTokenExpiration; d != 0 && (d < time.Hour || d > 1<<32*time.Second) {
+		return errors.New("the service-account-max-token-expiration must be between 1 hour and 2^32 seconds")
 	}
 	if a.BasicAuthFile != "" && era == string(admission.Modern) {
 		return errors.New("--basic-auth-file is of the classic era: Kubernetes has no passwords since 1.19; leave it out, or choose --era=classic")
@@ -180,6 +201,7 @@ func (a *Authentication) files() []flagFile {
 		{"--authentication-token-webhook-config-file", a.TokenWebhook.ConfigFile},
 		{"--authentication-config", a.AuthenticationConfig},
 	}
+	files = append(files, flagFile{"--service-account-signing-key-file", a.ServiceAccountSigningKeyFile})
 	for _, path := range a.ServiceAccountKeyFiles {
 		files = append(files, flagFile{"--service-account-key-file", path})
 	}

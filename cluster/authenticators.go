@@ -176,26 +176,9 @@ func overlap(a []*x509.Certificate, sources []func() []*x509.Certificate) bool {
 
 // serviceAccounts verifies and issues the tokens of service accounts.
 func (a *authentication) serviceAccounts(config Config, keys *pki.PKI, objects *registry.Registry, serverURL string) (*authn.ServiceAccount, error) {
-	signing := keys.ServiceAccountKey()
-	accountKeys, err := token.NewKeys(signing)
+	accountKeys, err := a.accountKeys(config, keys)
 	if err != nil {
 		return nil, err
-	}
-	for _, path := range config.ServiceAccountKeyFiles {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("--service-account-key-file cannot be read: %w", unwrapPath(err))
-		}
-		further, err := pki.ParsePublicKeys(data)
-		if err != nil {
-			return nil, fmt.Errorf("--service-account-key-file %s: %w", path, err)
-		}
-		for _, k := range accountKeys.Current().Keys()[1:] {
-			further = append(further, k.Public)
-		}
-		if err := accountKeys.Replace(signing, further...); err != nil {
-			return nil, fmt.Errorf("--service-account-key-file %s: %w", path, err)
-		}
 	}
 	issuer := &token.Issuer{
 		URL: config.ServiceAccountIssuers[0], Keys: accountKeys, JWKSURI: config.ServiceAccountJWKSURI,
@@ -203,12 +186,21 @@ func (a *authentication) serviceAccounts(config Config, keys *pki.PKI, objects *
 	if issuer.JWKSURI == "" {
 		issuer.JWKSURI = serverURL + token.JWKSPath
 	}
-	a.tokens = &tokens{issuer: issuer, audiences: config.APIAudiences}
+	a.tokens = &tokens{
+		issuer: issuer, audiences: config.APIAudiences,
+		maxLifetime: config.ServiceAccountMaxTokenExpiration, extended: *config.ServiceAccountExtendTokenExpiration,
+	}
+	if !*config.ServiceAccountLookup {
+		config.Log.Warn("--service-account-lookup=false: tokens that are kept in Secrets stay good when the Secret, or the account, is deleted")
+	}
 	return authn.NewServiceAccount(authn.ServiceAccountOptions{
-		Keys:       accountKeys,
-		Issuers:    config.ServiceAccountIssuers,
-		Audiences:  config.APIAudiences,
-		Lookup:     objects,
+		Keys:      accountKeys,
+		Issuers:   config.ServiceAccountIssuers,
+		Audiences: config.APIAudiences,
+		Lookup:    objects,
+
+		NoLegacyLookup: !*config.ServiceAccountLookup,
+
 		Now:        config.Now,
 		Used:       a.used.note,
 		WarnLegacy: config.Era == string(admission.Modern),

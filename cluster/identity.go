@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -75,8 +76,10 @@ func (c *Cluster) ownClient(clients clientFactory) (kubernetes.Interface, error)
 
 // tokens issues service-account tokens for the server and for the token controller.
 type tokens struct {
-	issuer    *token.Issuer
-	audiences []string
+	issuer      *token.Issuer
+	audiences   []string
+	maxLifetime time.Duration
+	extended    bool
 }
 
 func (t *tokens) Bound(r apiserver.TokenRequest) (string, error) {
@@ -90,3 +93,6 @@ func (t *tokens) Mint(account *corev1.ServiceAccount, secret *corev1.Secret) (st
 func (t *tokens) Audiences() []string     { return t.audiences }
 func (t *tokens) Issuer() ([]byte, error) { return t.issuer.Discovery() }
 func (t *tokens) JWKS() ([]byte, error)   { return t.issuer.JWKS() }
+
+func (t *tokens) MaxLifetime() time.Duration { return t.maxLifetime }
+func (t *tokens) Extended() bool             { return t.extended }

@@ -19,7 +19,11 @@ type authnSettings struct {
 	BasicAuthFile            string        `mapstructure:"basic-auth-file"`
 	BootstrapTokens          bool          `mapstructure:"enable-bootstrap-token-auth"`
 	ServiceAccountIssuer     []string      `mapstructure:"service-account-issuer"`
+	ServiceAccountSigningKey string        `mapstructure:"service-account-signing-key-file"`
 	ServiceAccountKeyFile    []string      `mapstructure:"service-account-key-file"`
+	ServiceAccountMaxExpiry  time.Duration `mapstructure:"service-account-max-token-expiration"`
+	ServiceAccountExtend     bool          `mapstructure:"service-account-extend-token-expiration"`
+	ServiceAccountLookup     bool          `mapstructure:"service-account-lookup"`
 	ServiceAccountJWKSURI    string        `mapstructure:"service-account-jwks-uri"`
 	APIAudiences             []string      `mapstructure:"api-audiences"`
 	AuthenticationConfig     string        `mapstructure:"authentication-config"`
@@ -55,8 +59,12 @@ func addAuthnSettings(f *pflag.FlagSet, in func(group string, names ...string)) 
 	f.String(say("basic-auth-file"), "", "CSV file of passwords: password,user,uid,\"group1,group2\" (classic era only)")
 	f.Bool(say("enable-bootstrap-token-auth"), d.EnableBootstrapTokenAuth, "take tokens of Secrets of type bootstrap.kubernetes.io/token in kube-system")
 	f.StringArray(say("service-account-issuer"), d.ServiceAccountIssuers, "issuer of service-account tokens; repeated, the first issues and all are accepted")
+	f.String(say("service-account-signing-key-file"), "", "PEM file of the private key that signs service-account tokens (default: DATA-DIR/pki/sa.key, whose tokens stay good)")
 	f.StringArray(say("service-account-key-file"), nil, "PEM file of further keys that service-account tokens may be signed by; may be repeated")
 	f.String(say("service-account-jwks-uri"), "", "where others are told to fetch the keys of service-account tokens (default: from this server)")
+	f.Duration(say("service-account-max-token-expiration"), 0, "how long tokens that are asked for live at most, 1h or more; longer ones are shortened (default: any time)")
+	f.Bool(say("service-account-extend-token-expiration"), *d.ServiceAccountExtendTokenExpiration, "tokens that pods get of their own accord live a year, for clients that read the file but once")
+	f.Bool(say("service-account-lookup"), *d.ServiceAccountLookup, "look whether the Secret and the account of a token in a Secret are there still, each time that it is used")
 	f.StringSlice(say("api-audiences"), nil, "audiences that the server takes tokens for (default: the issuers)")
 	in(groupAuthn, names...)
 
@@ -95,11 +103,17 @@ func (s *authnSettings) config(said func(name string) bool) (cluster.Authenticat
 		BasicAuthFile:            s.BasicAuthFile,
 		EnableBootstrapTokenAuth: s.BootstrapTokens,
 		ServiceAccountIssuers:    s.ServiceAccountIssuer,
+		ServiceAccountLookup:     &s.ServiceAccountLookup,
 		ServiceAccountKeyFiles:   s.ServiceAccountKeyFile,
-		ServiceAccountJWKSURI:    s.ServiceAccountJWKSURI,
-		APIAudiences:             s.APIAudiences,
-		AuthenticationConfig:     s.AuthenticationConfig,
-		TokenWebhook:             cluster.TokenWebhook{ConfigFile: s.WebhookConfigFile, Version: s.WebhookVersion, CacheTTL: s.WebhookCacheTTL},
+
+		ServiceAccountSigningKeyFile:        s.ServiceAccountSigningKey,
+		ServiceAccountMaxTokenExpiration:    s.ServiceAccountMaxExpiry,
+		ServiceAccountExtendTokenExpiration: &s.ServiceAccountExtend,
+
+		ServiceAccountJWKSURI: s.ServiceAccountJWKSURI,
+		APIAudiences:          s.APIAudiences,
+		AuthenticationConfig:  s.AuthenticationConfig,
+		TokenWebhook:          cluster.TokenWebhook{ConfigFile: s.WebhookConfigFile, Version: s.WebhookVersion, CacheTTL: s.WebhookCacheTTL},
 		RequestHeader: cluster.RequestHeader{
 			ClientCAFile:        s.ProxyCAFile,
 			AllowedNames:        list(s.ProxyAllowedNames),

@@ -49,6 +49,12 @@ func TestReadSettings(t *testing.T) {
 		want func(*cluster.Config)
 	}{
 		{name: "nothing said means the defaults", want: func(*cluster.Config) {}},
+		{name: "service accounts", args: []string{"--service-account-signing-key-file=a.key", "--service-account-max-token-expiration=2h",
+			"--service-account-extend-token-expiration=false", "--service-account-lookup=false"},
+			want: func(c *cluster.Config) {
+				c.ServiceAccountSigningKeyFile, c.ServiceAccountMaxTokenExpiration = "a.key", 2*time.Hour
+				c.ServiceAccountExtendTokenExpiration, c.ServiceAccountLookup = new(false), new(false)
+			}},
 		{name: "a duration", args: []string{"--legacy-service-account-token-clean-up-period=720h"},
 			want: func(c *cluster.Config) { c.LegacyTokenCleanUpPeriod = 720 * time.Hour }},
 		{name: "bounds on what is in flight", args: []string{"--max-requests-inflight=0", "--max-mutating-requests-inflight=7"},

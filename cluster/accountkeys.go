@@ -1,0 +1,82 @@
+package cluster
+
+import (
+	"crypto"
+	"fmt"
+	"sync"
+
+	"coracle/authn"
+	"coracle/authn/pki"
+	"coracle/authn/token"
+)
+
+// accountKeys are the keys of service-account tokens: one signs, all verify. Where files of flags hold them, they are read
+// again when they change, all tokens of keys that are still among them staying good. To rotate: add the new key's public
+// half to a --service-account-key-file, make it the signing key, and take the old one out when its tokens are over.
+type accountKeys struct {
+	own     *pki.PKI
+	signing *authn.File[crypto.Signer] // nil: the cluster's own key signs
+	further []*authn.File[[]crypto.PublicKey]
+
+	mu   sync.Mutex // held while keys is replaced: files change independently
+	keys *token.Keys
+}
+
+// accountKeys reads the keys, and has their files watched.
+func (a *authentication) accountKeys(config Config, own *pki.PKI) (*token.Keys, error) {
+	k := &accountKeys{own: own}
+	if path := config.ServiceAccountSigningKeyFile; path != "" {
+		file, err := authn.OpenFile(path, pki.ParseKey)
+		if err != nil {
+			return nil, fmt.Errorf("--service-account-signing-key-file: %w", err)
+		}
+		k.signing = file
+		a.watch("--service-account-signing-key-file", keyFile{k, file})
+	}
+	for _, path := range config.ServiceAccountKeyFiles {
+		file, err := authn.OpenFile(path, pki.ParsePublicKeys)
+		if err != nil {
+			return nil, fmt.Errorf("--service-account-key-file: %w", err)
+		}
+		k.further = append(k.further, file)
+		a.watch("--service-account-key-file", keyFile{k, file})
+	}
+	var err error
+	signer, further := k.current()
+	k.keys, err = token.NewKeys(signer, further...)
+	if err != nil {
+		return nil, fmt.Errorf("the keys of service-account tokens: %w", err)
+	}
+	return k.keys, nil
+}
+
+// current is the key that signs, and all others that verify.
+func (k *accountKeys) current() (signer crypto.Signer, further []crypto.PublicKey) {
+	signer = k.own.ServiceAccountKey()
+	if k.signing != nil {
+		further = append(further, signer.Public())
+		signer = k.signing.Get()
+	}
+	for _, file := range k.further {
+		further = append(further, file.Get()...)
+	}
+	return signer, further
+}
+
+// keyFile is one of the files.
+type keyFile struct {
+	of   *accountKeys
+	file authn.Reloader
+}
+
+// Reload puts the keys in use, if the file has changed.
+func (f keyFile) Reload() (bool, error) {
+	changed, err := f.file.Reload()
+	if err != nil || !changed {
+		return false, err
+	}
+	f.of.mu.Lock()
+	defer f.of.mu.Unlock()
+	signer, further := f.of.current()
+	return true, f.of.keys.Replace(signer, further...)
+}
