@@ -13,6 +13,7 @@ import (
 	"coracle/controllers/bootstrap"
 	"coracle/controllers/clusterrole"
 	"coracle/controllers/deployment"
+	"coracle/controllers/endpoints"
 	"coracle/controllers/garbage"
 	"coracle/controllers/legacytokencleaner"
 	"coracle/controllers/namespace"
@@ -75,6 +76,9 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "replicaset", replicaset.New(account("replicaset-controller"), shared, log))
 	c.run(ctx, "replication", replicaset.NewReplication(account("replication-controller"), shared, log))
 	c.run(ctx, "deployment", deployment.New(account("deployment-controller"), shared, log))
+	c.run(ctx, "endpoint", endpoints.New(endpoints.Clients{
+		Slices: account("endpointslice-controller"), Endpoints: account("endpoint-controller"), Mirror: account("endpointslicemirroring-controller"),
+	}, shared, log))
 	c.run(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))

@@ -24,6 +24,9 @@
 //	deployment       deployment-controller                    ReplicaSets for Deployments: rollouts, scaling, history
 //	replicaset       replicaset-controller                    pods for ReplicaSets
 //	                 replication-controller                   pods for ReplicationControllers
+//	endpoints        endpointslice-controller                 EndpointSlices: where a Service's pods are
+//	                 endpoint-controller                      the same as Endpoints
+//	                 endpointslicemirroring-controller        EndpointSlices for Endpoints made by hand
 //	scheduler        user system:kube-scheduler               a node for each pod
 //
 // Start reading at package loop, what all of them share, then serviceaccount, the smallest. Package workload is what

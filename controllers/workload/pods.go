@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	v1 "k8s.io/api/core/v1"
@@ -10,13 +11,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"coracle/controllers/event"
+	"coracle/controllers/loop"
 )
 
 // Owner is an object in whose name pods are made.
@@ -29,23 +30,26 @@ type Owner interface {
 type Pods struct {
 	client kubernetes.Interface
 	events *event.Recorder
-	store  cache.Store
 	lister corelisters.PodLister
+	made   *loop.Written[types.UID] // by owner
 
-	mu    sync.Mutex
-	asked map[types.UID]*asked // by owner
+	mu      sync.Mutex
+	deleted map[types.UID][]deletion // by owner: what the cache may still show
 }
 
-// asked is what was asked of the API server in an owner's name and may not have come back to the cache.
-type asked struct {
-	made    string // version of the latest pod made
-	deleted map[types.UID]cache.ObjectName
+// deletion is a pod that was asked to go.
+type deletion struct {
+	name cache.ObjectName
+	uid  types.UID
 }
 
 // NewPods makes a Pods that writes with client. Call it before the factory starts.
 func NewPods(client kubernetes.Interface, factory informers.SharedInformerFactory, events *event.Recorder) *Pods {
 	pods := factory.Core().V1().Pods()
-	return &Pods{client: client, events: events, store: pods.Informer().GetStore(), lister: pods.Lister(), asked: map[types.UID]*asked{}}
+	return &Pods{
+		client: client, events: events, lister: pods.Lister(),
+		made: loop.NewWritten[types.UID](pods.Informer()), deleted: map[types.UID][]deletion{},
+	}
 }
 
 // FromTemplate is the pod that owner's template asks for, named by the API server.
@@ -75,18 +79,15 @@ func (p *Pods) Create(ctx context.Context, owner Owner, pod *v1.Pod) error {
 		return err
 	}
 	p.events.Normal(owner, "SuccessfulCreate", "Created pod: %v", made.Name)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if a := p.of(owner); newer(made.ResourceVersion, a.made) {
-		a.made = made.ResourceVersion
-	}
+	p.made.Note(owner.GetUID(), made.ResourceVersion)
 	return nil
 }
 
 // Delete deletes a pod of owner's. That it is gone already is no error.
 func (p *Pods) Delete(ctx context.Context, owner Owner, pod *v1.Pod) error {
+	asked := deletion{name: cache.MetaObjectToName(pod), uid: pod.UID}
 	p.mu.Lock()
-	p.of(owner).deleted[pod.UID] = cache.MetaObjectToName(pod)
+	p.deleted[owner.GetUID()] = append(p.deleted[owner.GetUID()], asked)
 	p.mu.Unlock()
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}}
 	err := p.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, options)
@@ -98,7 +99,7 @@ func (p *Pods) Delete(ctx context.Context, owner Owner, pod *v1.Pod) error {
 		return nil
 	}
 	p.mu.Lock()
-	delete(p.of(owner).deleted, pod.UID)
+	p.deleted[owner.GetUID()] = slices.DeleteFunc(p.deleted[owner.GetUID()], func(d deletion) bool { return d == asked })
 	p.mu.Unlock()
 	if apierrors.IsConflict(err) {
 		return nil // another pod of that name: the cache will tell
@@ -110,47 +111,25 @@ func (p *Pods) Delete(ctx context.Context, owner Owner, pod *v1.Pod) error {
 // UpToDate tells whether the cache shows all that was done in the name of owner. Until it does, its count of pods
 // is no ground to make or delete any.
 func (p *Pods) UpToDate(owner types.UID) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a := p.asked[owner]
-	if a == nil {
-		return true
-	}
-	if newer(a.made, p.store.LastStoreSyncResourceVersion()) {
+	if !p.made.Seen(owner) {
 		return false
 	}
-	for uid, name := range a.deleted {
-		pod, err := p.lister.Pods(name.Namespace).Get(name.Name)
-		if err == nil && pod.UID == uid && pod.DeletionTimestamp == nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.deleted[owner] {
+		pod, err := p.lister.Pods(d.name.Namespace).Get(d.name.Name)
+		if err == nil && pod.UID == d.uid && pod.DeletionTimestamp == nil {
 			return false
 		}
 	}
-	delete(p.asked, owner)
+	delete(p.deleted, owner)
 	return true
 }
 
 // Forget drops what is remembered of an owner that is gone.
 func (p *Pods) Forget(owner types.UID) {
+	p.made.Forget(owner)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.asked, owner)
-}
-
-// of is called with the lock held.
-func (p *Pods) of(owner Owner) *asked {
-	a := p.asked[owner.GetUID()]
-	if a == nil {
-		a = &asked{deleted: map[types.UID]cache.ObjectName{}}
-		p.asked[owner.GetUID()] = a
-	}
-	return a
-}
-
-// newer tells whether version a is newer than b. Any is newer than none.
-func newer(a, b string) bool {
-	if a == "" || b == "" {
-		return a != ""
-	}
-	order, err := resourceversion.CompareResourceVersion(a, b)
-	return err == nil && order > 0
+	delete(p.deleted, owner)
 }
