@@ -16,6 +16,7 @@ import (
 	"coracle/controllers/endpoints"
 	"coracle/controllers/garbage"
 	"coracle/controllers/legacytokencleaner"
+	"coracle/controllers/job"
 	"coracle/controllers/namespace"
 	"coracle/controllers/replicaset"
 	"coracle/controllers/rootca"
@@ -76,6 +77,7 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "replicaset", replicaset.New(account("replicaset-controller"), shared, log))
 	c.run(ctx, "replication", replicaset.NewReplication(account("replication-controller"), shared, log))
 	c.run(ctx, "deployment", deployment.New(account("deployment-controller"), shared, log))
+	c.run(ctx, "job", job.New(account("job-controller"), shared, log))
 	c.run(ctx, "endpoint", endpoints.New(endpoints.Clients{
 		Slices: account("endpointslice-controller"), Endpoints: account("endpoint-controller"), Mirror: account("endpointslicemirroring-controller"),
 	}, shared, log))

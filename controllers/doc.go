@@ -27,6 +27,7 @@
 //	endpoints        endpointslice-controller                 EndpointSlices: where a Service's pods are
 //	                 endpoint-controller                      the same as Endpoints
 //	                 endpointslicemirroring-controller        EndpointSlices for Endpoints made by hand
+//	job              job-controller                           pods for Jobs, until enough have ended well
 //	scheduler        user system:kube-scheduler               a node for each pod
 //
 // Start reading at package loop, what all of them share, then serviceaccount, the smallest. Package workload is what
