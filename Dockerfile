@@ -5,8 +5,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -tags grpcnotrace -ldflags "-s -w -X main.version=$VERSION" -o /coracle ./cmd/coracle \
- && mkdir -m 0700 /data
+RUN make build VERSION=$VERSION BIN=/coracle && mkdir -m 0700 /data
 
 FROM scratch
 COPY --from=build /coracle /coracle

@@ -3,12 +3,17 @@
 GO       ?= go
 VERSION  ?= 0.1.0
 LDFLAGS  := -s -w -X main.version=$(VERSION)
+BIN      ?= bin/coracle
 FUZZTIME ?= 20s
 BENCH    ?= .
 
+# Large, mostly generated, and seldom run: compiled without inlining, see docs/adr/0006-size-before-speed.md.
+LARGE := k8s.io/api k8s.io/client-go k8s.io/kube-openapi k8s.io/apiextensions-apiserver \
+  github.com/google/gnostic-models github.com/google/cel-go github.com/antlr4-go
+
 # The same flags for every build, so that checks, tests and the binary share what was compiled once.
 # grpcnotrace: see docs/dependencies.md.
-export GOFLAGS     ?= -trimpath -tags=grpcnotrace
+export GOFLAGS     ?= -trimpath -tags=grpcnotrace $(LARGE:%=-gcflags=%/...=-l)
 export CGO_ENABLED ?= 0
 
 # The race detector needs a C compiler. Where there is none the tests run without it, and `make test` says so.
@@ -22,8 +27,8 @@ help: ## list what can be made
 up: build ## build coracle and run it in the foreground (ARGS="--era modern" for flags)
 	@exec ./bin/coracle up $(ARGS)
 
-build: ## build bin/coracle
-	$(GO) build -ldflags "$(LDFLAGS)" -o bin/coracle ./cmd/coracle
+build: ## build bin/coracle (BIN=path for another place)
+	$(GO) build -ldflags "$(LDFLAGS)" -o $(BIN) ./cmd/coracle
 
 test: check race ## check the code, and run all tests under the race detector, the scripts with kubectl included
 
