@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
+	"coracle/apiserver/authz"
 	"coracle/apiserver/fieldowner"
 	"coracle/apiserver/wire"
 )
@@ -98,7 +99,7 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 func (c *call) mayCreate() error {
 	a := attributesOf(c.r)
 	a.Verb = "create"
-	if answer := c.Authz.Ask(c.r.Context(), a); !answer.Allowed() {
+	if answer := authz.Further(c.r.Context(), c.Authz, a); !answer.Allowed() {
 		return forbidden(a, answer.Reason())
 	}
 	return nil

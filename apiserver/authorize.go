@@ -29,6 +29,7 @@ func (s *Server) authorize(next http.Handler) http.Handler {
 			s.failPlain(w, r, answer.Err)
 			return
 		default:
+			a.Unserved = !s.serves(a)
 			s.hint(r)
 			s.turnAway(w, r, forbidden(a, answer.Reason()))
 			return
@@ -82,6 +83,12 @@ func userOf(r *http.Request) user.Info {
 		return &user.DefaultInfo{}
 	}
 	return u
+}
+
+// serves tells whether there is such a resource.
+func (s *Server) serves(a *rbac.Attributes) bool {
+	gr := schema.GroupResource{Group: a.APIGroup, Resource: a.Resource}
+	return !a.ResourceRequest || s.Catalog.ByResource(gr.WithVersion(a.APIVersion)) != nil || s.Catalog.Stored(gr) != nil
 }
 
 // hint tells the client why it is refused, where a setting says so. Kubernetes would not.

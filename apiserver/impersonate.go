@@ -30,6 +30,7 @@ func (s *Server) impersonate(next http.Handler) http.Handler {
 		}
 		as, err := s.actAs(r.Context(), attributesOf(r), wanted)
 		if err != nil {
+			s.hint(r)
 			s.turnAway(w, r, err)
 			return
 		}

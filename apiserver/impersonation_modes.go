@@ -99,26 +99,34 @@ func (s *Server) actBy(ctx context.Context, m mode, request *rbac.Attributes, wa
 		doing.Verb = "impersonate-on:" + m.name + ":" + request.Verb
 		needs = append([]permission{{Attributes: doing}}, needs...)
 	}
+	var first error
 	for i := range needs {
 		p := &needs[i]
-		p.User = m.asker(request.User)
-		answer := authz.Answer{Verdict: authz.NoOpinion}
-		if p.never == nil {
-			answer = s.Authz.Ask(ctx, &p.Attributes)
+		p.User, p.Unserved = m.asker(request.User), !s.serves(&p.Attributes)
+		if first != nil && i >= maxExplained {
+			return append(opinions, decision.Opinion{Verdict: authz.Deny.String(), Verb: p.Verb, Reason: "too much was asked for to explain it all"}), first
 		}
-		for _, o := range answer.Opinions {
-			o.Verb, o.On = p.Verb, strings.TrimSpace(p.Resource+" "+p.Name)
-			opinions = append(opinions, o)
+		var err error
+		if p.never != nil {
+			opinions = append(opinions, authz.About(&p.Attributes, []decision.Opinion{{Authorizer: "impersonation", Verdict: authz.Deny.String(), Reason: p.never.Error()}})...)
+			err = forbidden(&p.Attributes, p.never.Error())
+		} else {
+			answer := s.Authz.Ask(ctx, &p.Attributes)
+			opinions = append(opinions, authz.About(&p.Attributes, answer.Opinions)...)
+			if !answer.Allowed() {
+				err = refused(&p.Attributes, answer)
+			}
 		}
-		switch {
-		case p.never != nil:
-			return opinions, forbidden(&p.Attributes, p.never.Error())
-		case !answer.Allowed():
-			return opinions, refused(&p.Attributes, answer)
+		if first == nil {
+			first = err
 		}
 	}
-	return opinions, nil
+	return opinions, first
 }
+
+// maxExplained is up to which permission authorizers are asked when one before it is refused already: so that the record
+// tells all that is missing, and a header with a thousand groups does not become a thousand questions.
+const maxExplained = 16
 
 // permission is one that impersonating needs; never says why nobody has it.
 type permission struct {

@@ -197,10 +197,14 @@ func (c *call) explainAccess() error {
 			return refused(may, answer)
 		}
 	}
+	asked.Unserved = !c.serves(&asked.Attributes)
 	answer := c.Authz.Ask(c.r.Context(), &asked.Attributes)
 	question.Status = why.AccessExplanationStatus{
 		Allowed: answer.Verdict == authz.Allow, Reason: answer.Reason(), Error: asked.evaluationError(answer.Err),
 		Opinions: why.Opinions(answer.Opinions),
+	}
+	if !answer.Allowed() {
+		question.Status.SmallestGrants = why.Missing(answer.Opinions)
 	}
 	c.send(c.w, wire.Format{Media: wire.JSON, Pretty: f.Pretty}, http.StatusCreated, question)
 	return nil

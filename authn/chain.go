@@ -111,8 +111,9 @@ func (c *Chain) Authenticate(ctx context.Context, creds *Credentials) Result {
 }
 
 const (
-	whyOff      reason = "it is switched off"
-	whyNoToken  reason = "the request has no bearer token"
+	whyOff reason = "it is switched off"
+	// WhyNoToken is why strategies for tokens pass on a request that brings none.
+	WhyNoToken  reason = "the request has no bearer token"
 	whyAudience reason = "such credentials are good for the API server alone, and another audience was asked for"
 	whyBrought  reason = "who presents a credential is not anonymous, even when the credential is bad"
 	// whyUnknown is Kubernetes' sentence for a token that nobody accepts.
@@ -155,10 +156,10 @@ func (c *Chain) Review(ctx context.Context, creds *Credentials, audiences []stri
 
 func (c *Chain) askOne(ctx context.Context, s *step, creds *Credentials) Answer {
 	switch {
+	case s.kind == ofToken && creds.Token == "":
+		return Answer{Why: WhyNoToken}
 	case s.off:
 		return Answer{Why: whyOff}
-	case s.kind == ofToken && creds.Token == "":
-		return Answer{Why: whyNoToken}
 	}
 	answer := s.Authenticate(ctx, creds)
 	if answer.Verdict != Accepted || answer.Audiences != nil {

@@ -25,6 +25,10 @@ type Attributes struct {
 	FieldSelector fields.Requirements
 	LabelSelector labels.Requirements
 
+	// Unserved tells that the server has no such resource, as far as is known. No rule depends on it, but what is
+	// recommended does: kubectl's own words mean something else then, or nothing.
+	Unserved bool
+
 	// Path is the URL path; the only thing known of a request that is not for a resource.
 	Path string
 }

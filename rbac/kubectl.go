@@ -1,6 +1,7 @@
 package rbac
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"unicode"
@@ -9,20 +10,47 @@ import (
 )
 
 // sayable tells whether kubectl's flags can say the request. kubectl splits verbs, resources and paths at commas:
-// `--verb=get,*` would grant more than the verb "get,*" that somebody asked for. And nobody should paste control
-// characters into a terminal.
+// `--verb=get,*` would grant more than the verb "get,*" that somebody asked for. It looks a resource up, and takes the one
+// that is nearest: for a resource that is not served it would grant another. And a few verbs it knows only with some
+// resources.
 func sayable(a *Attributes) bool {
 	for _, word := range []string{a.Verb, a.resource(), a.APIGroup, a.Path} {
 		if strings.ContainsAny(word, `,"`) {
 			return false
 		}
 	}
+	if !a.ResourceRequest {
+		return slices.Contains([]string{"get", "post", "put", "delete", "patch", "head", "options"}, a.Verb)
+	}
+	only := map[string][]string{
+		"impersonate": {"users", "groups", "serviceaccounts", "userextras.authentication.k8s.io"},
+		"bind":        {"roles.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io"},
+		"escalate":    {"roles.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io"},
+		"use":         {"podsecuritypolicies.policy", "podsecuritypolicies.extensions"},
+	}
+	if resources, special := only[a.Verb]; special {
+		return slices.Contains(resources, strings.TrimSuffix(a.Resource+"."+a.APIGroup, "."))
+	}
+	return !a.Unserved
+}
+
+// printableRequest: nobody should paste control characters into a terminal.
+func printableRequest(a *Attributes) bool {
 	for _, word := range []string{a.User.GetName(), a.Verb, a.resource(), a.APIGroup, a.Path, a.Namespace, a.Name} {
 		if strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			return false
 		}
 	}
 	return true
+}
+
+// piped hands the objects to kubectl as they stand.
+func (m Manifests) piped() []string {
+	data, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": m})
+	if err != nil {
+		return nil // roles and bindings are always JSON
+	}
+	return []string{shell([]string{"printf", "%s", string(data)}) + " | kubectl create -f -"}
 }
 
 func createRole(r *Role) string {

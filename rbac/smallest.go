@@ -14,8 +14,8 @@ import (
 // permission, in the namespace of the request where it has one. It never contains a star.
 type SmallestGrant struct {
 	Says string `json:"says"`
-	// Commands do it with kubectl, in order. They are quoted for a POSIX shell. There are none where kubectl cannot
-	// say it, for instance a verb with a comma.
+	// Commands do it with kubectl, in order. They are quoted for a POSIX shell. Where kubectl's flags cannot say it, for
+	// instance a verb with a comma, the objects are piped into it. There are none where a name is not printable.
 	Commands []string `json:"commands,omitempty"`
 	// Objects are the same for kubectl apply.
 	Objects Manifests `json:"objects"`
@@ -41,6 +41,30 @@ func (s *Snapshot) SmallestGrant(a *Attributes) (*SmallestGrant, bool) {
 	return g, true
 }
 
+// SmallestGrants are the least changes that together allow several refused requests, as one request may need several
+// permissions. They are not ok if one of them cannot be recommended. All the decisions are by the policy of the first.
+func SmallestGrants(refused []Decision) ([]*SmallestGrant, bool) {
+	var grants []*SmallestGrant
+	var s *Snapshot
+	for _, d := range refused {
+		if s == nil {
+			s = d.policy
+		}
+		if s == nil {
+			return nil, false
+		}
+		if s.Authorize(d.request).Allowed {
+			continue // by one of the grants before
+		}
+		g, ok := s.SmallestGrant(d.request)
+		if !ok {
+			return nil, false
+		}
+		grants, s = append(grants, g), s.With(g.Objects...)
+	}
+	return grants, len(grants) > 0
+}
+
 // exactGrant makes the binding, and the role unless there is one already that grants this and nothing else.
 // It is not ok for a request that is not grantable.
 func (s *Snapshot) exactGrant(a *Attributes) (objs Manifests, commands []string, ok bool) {
@@ -64,8 +88,11 @@ func (s *Snapshot) exactGrant(a *Attributes) (objs Manifests, commands []string,
 	}
 	binding.Name = freeName(grantName(a), func(name string) bool { _, taken := s.Binding(a.Namespace, name); return taken })
 	objs, commands = append(objs, binding.Object()), append(commands, createBinding(binding))
-	if !sayable(a) {
+	switch {
+	case !printableRequest(a):
 		commands = nil
+	case !sayable(a):
+		commands = objs.piped()
 	}
 	return objs, commands, true
 }

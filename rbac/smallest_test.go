@@ -51,7 +51,9 @@ func TestSmallestGrant_Commands(t *testing.T) {
 		{"nothing for a subresource of every resource", "", "ann get */scale", nil},
 		{"nothing for every API group", "", "ann get *:pods", nil},
 		{"nothing for every path", "", "ann get /healthz/*", nil},
-		{"no commands where kubectl would read more than was asked", "", "ann get,delete pods -n blue", nil},
+		{"what kubectl's flags cannot say is piped into it", "", "ann get,delete pods -n blue", []string{
+			`printf '%s' '{"apiVersion":"v1","items":[{"kind":"Role","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"name":"ann-get-delete-pods","namespace":"blue"},"rules":[{"verbs":["get,delete"],"apiGroups":[""],"resources":["pods"]}]},` +
+				`{"kind":"RoleBinding","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"name":"ann-get-delete-pods","namespace":"blue"},"subjects":[{"kind":"User","apiGroup":"rbac.authorization.k8s.io","name":"ann"}],"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"ann-get-delete-pods"}}],"kind":"List"}' | kubectl create -f -`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, ok := policy(t, c.policy).SmallestGrant(ask(c.request))
@@ -63,6 +65,44 @@ func TestSmallestGrant_Commands(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// kubectl looks resources up: --resource=pod would mean pods, and --resource=deployments those of the group apps.
+func TestSmallestGrant_OfWhatIsNotServedIsPiped(t *testing.T) {
+	for _, request := range []string{"ann get pod -n blue", "ann list deployments -n blue", "ann impersonate authentication.k8s.io:uids 1", "ann use things -n blue", "ann impersonate-on:user-info:get pods -n blue"} {
+		a := ask(request)
+		a.Unserved = true
+		g, ok := policy(t, "").SmallestGrant(a)
+		if !ok || len(g.Commands) != 1 || !strings.HasPrefix(g.Commands[0], "printf '%s' '{") {
+			t.Errorf("%s: %+v", request, g)
+		}
+	}
+}
+
+func TestSmallestGrants(t *testing.T) {
+	s := policy(t, "")
+	var refused []Decision
+	for _, request := range []string{"ann impersonate groups dev", "ann impersonate groups ops", "ann impersonate groups dev"} {
+		refused = append(refused, s.Authorize(ask(request)))
+	}
+	grants, ok := SmallestGrants(refused)
+	if !ok || len(grants) != 2 {
+		t.Fatalf("%d grants", len(grants))
+	}
+	for _, g := range grants {
+		s = s.With(g.Objects...)
+	}
+	for _, d := range refused {
+		if !s.Authorize(d.request).Allowed {
+			t.Errorf("%s is not allowed by all of them together", d.request)
+		}
+	}
+	if grants, ok := SmallestGrants(append(refused, s.Authorize(ask("ann * pods")))); ok {
+		t.Errorf("a part is recommended of what cannot be recommended whole: %+v", grants)
+	}
+	if _, ok := SmallestGrants(nil); ok {
+		t.Error("grants for nothing")
 	}
 }
 

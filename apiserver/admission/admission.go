@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/user"
 
+	"coracle/apiserver/authz"
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/decision"
 )
@@ -112,10 +114,14 @@ func (c Chain) Validate(ctx context.Context, a *Attributes) error {
 
 // record keeps what a plugin did; plugins that had nothing to say leave no trace.
 func record(ctx context.Context, p Plugin, phase string, changes []string, err error) {
+	r := decision.From(ctx)
+	if err == nil {
+		// A permission that it asked for and could do without was not missing.
+		r.Further = slices.DeleteFunc(r.Further, func(o decision.Opinion) bool { return o.Verdict != authz.Allow.String() })
+	}
 	if changes == nil && err == nil {
 		return
 	}
-	r := decision.From(ctx)
 	r.Admission = append(r.Admission, decision.Step{Plugin: p.Name(), Phase: phase, Changed: changes, Refused: err})
 }
 

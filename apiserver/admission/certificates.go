@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/user"
 
+	"coracle/apiserver/authz"
 	"coracle/rbac"
 )
 
@@ -101,16 +102,15 @@ func concernsRequest(a *Attributes, op Operation, subresource string) bool {
 	return a.Kind.GroupResource() == csrs && a.Operation == op && a.Subresource == subresource
 }
 
-// maySign asks for the verb on the signer, or else on all signers of its domain (`example.com/*`).
-func maySign(ctx context.Context, authz Authorizer, u user.Info, verb, signer string) bool {
-	domain, _, _ := strings.Cut(signer, "/")
-	for _, name := range []string{signer, domain + "/*"} {
-		if authz.Ask(ctx, &rbac.Attributes{
+// maySign asks for the verb on the signer, or else on all signers of its domain (`example.com/*`). The record tells of
+// the one signer: that permission is the smaller.
+func maySign(ctx context.Context, asked Authorizer, u user.Info, verb, signer string) bool {
+	on := func(name string) *rbac.Attributes {
+		return &rbac.Attributes{
 			User: u, Verb: verb, ResourceRequest: true,
-			APIGroup: certificatesv1.GroupName, APIVersion: "*", Resource: "signers", Name: name,
-		}).Allowed() {
-			return true
+			APIGroup: certificatesv1.GroupName, APIVersion: "*", Resource: "signers", Name: name, Unserved: true,
 		}
 	}
-	return false
+	domain, _, _ := strings.Cut(signer, "/")
+	return asked.Ask(ctx, on(domain+"/*")).Allowed() || authz.Further(ctx, asked, on(signer)).Allowed()
 }

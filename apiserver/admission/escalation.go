@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 
+	"coracle/apiserver/authz"
 	"coracle/rbac"
 )
 
@@ -27,6 +28,6 @@ func (p Escalation) Mutate(ctx context.Context, a *Attributes) error {
 		APIGroup: a.Kind.Group, APIVersion: a.Kind.Version, Resource: a.Kind.Resource, Namespace: a.Namespace, Name: a.Name,
 	}
 	return p.Policy.Snapshot().CheckEscalation(request, a.Object, a.Old, func(needed *rbac.Attributes) bool {
-		return p.Authz.Ask(ctx, needed).Allowed()
+		return authz.Further(ctx, p.Authz, needed).Allowed()
 	})
 }

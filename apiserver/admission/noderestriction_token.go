@@ -76,7 +76,7 @@ func (p NodeRestriction) audience(ctx context.Context, a *Attributes, request *a
 
 // may asks whether the node has a permission by role. The resource stands for no object: it is the thing asked for.
 func (p NodeRestriction) may(ctx context.Context, a *Attributes, verb, resource, name string) authz.Answer {
-	return p.Authz.Ask(ctx, &rbac.Attributes{
+	return authz.Further(ctx, p.Authz, &rbac.Attributes{
 		User: a.User, Verb: verb, ResourceRequest: true,
 		APIGroup: a.Kind.Group, APIVersion: a.Kind.Version, Resource: resource, Namespace: a.Namespace, Name: name,
 	})

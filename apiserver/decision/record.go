@@ -34,6 +34,7 @@ type Record struct {
 	Impersonator   user.Info // who really asked, nil when nobody is impersonated
 	Authorization  []Opinion // of the request itself
 	Impersonation  []Opinion // of each permission that impersonating needed
+	Further        []Opinion // of each permission that was needed beside the request's own
 	Admission      []Step
 	Revision       int64 // the revision that was stored, 0 for none
 	Stages         []Stage
@@ -67,7 +68,7 @@ type Asked struct {
 type Opinion struct {
 	Authorizer string
 	Verdict    string // allow, deny, no opinion
-	Verb       string // for impersonation: what was asked of the authorizer
+	Verb       string // what was asked of the authorizer, where it is not the request itself
 	On         string
 	Reason     string
 	// Because is the authorizer's own explanation, such as *rbac.Explanation; rendered on demand.

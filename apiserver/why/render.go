@@ -14,6 +14,7 @@ import (
 
 	"coracle/apiserver/authz"
 	"coracle/apiserver/decision"
+	"coracle/authn"
 	"coracle/rbac"
 )
 
@@ -27,7 +28,8 @@ func Render(r *decision.Record) *Decision {
 		}
 		d.Authentication = append(d.Authentication, one)
 	}
-	d.Authorization, d.Impersonation = Opinions(r.Authorization), Opinions(r.Impersonation)
+	d.Authorization, d.Impersonation, d.Further = Opinions(r.Authorization), Opinions(r.Impersonation), Opinions(r.Further)
+	d.SmallestGrants = Grants(r)
 	for _, s := range r.Admission {
 		one := Admission{Plugin: s.Plugin, Phase: s.Phase, Changed: s.Changed}
 		if s.Refused != nil {
@@ -51,7 +53,7 @@ func Summarize(r *decision.Record) *Decision {
 			Name: r.ID, UID: types.UID(r.ID), CreationTimestamp: metav1.Time{Time: r.Received},
 			ResourceVersion: strconv.FormatUint(r.Sequence, 10),
 		},
-		Allowed: r.Code != http.StatusUnauthorized && r.Code != http.StatusForbidden,
+		Allowed: letIn(r),
 		Code:    r.Code,
 		Message: r.Message,
 		Request: Request{
@@ -70,6 +72,17 @@ func Summarize(r *decision.Record) *Decision {
 		d.StoredRevision = strconv.FormatInt(r.Revision, 10)
 	}
 	return d
+}
+
+// letIn tells whether authentication, authorization and admission let the request pass; what happened to it then is another
+// matter.
+func letIn(r *decision.Record) bool {
+	if r.Code == http.StatusUnauthorized || r.Code == http.StatusForbidden {
+		return false
+	}
+	// An authorizer that could not do its work is a 500.
+	last := len(r.Authorization) - 1
+	return last < 0 || r.Authorization[last].Verdict == authz.Allow.String()
 }
 
 func host(address string) string {
@@ -127,12 +140,15 @@ func Line(r *decision.Record) string {
 // it, why each passed on.
 func unauthenticated(asked []decision.Asked) string {
 	var refused, passed []string
+	anonymous := "anonymous requests are not let in"
 	for _, a := range asked {
 		switch {
-		case a.Why == nil:
+		case a.Why == nil, a.Why == authn.WhyNoToken:
 		case a.Verdict == "refused":
 			refused = append(refused, a.Authenticator+": "+a.Why.Error())
-		case a.Authenticator != "x509" && a.Authenticator != "anonymous" && a.Authenticator != "requestheader":
+		case a.Authenticator == "anonymous":
+			anonymous = a.Why.Error()
+		case a.Authenticator != "x509" && a.Authenticator != "requestheader":
 			passed = append(passed, a.Authenticator+": "+a.Why.Error())
 		}
 	}
@@ -142,7 +158,7 @@ func unauthenticated(asked []decision.Asked) string {
 	case len(passed) > 0: // strategies for tokens are asked only when there is one
 		return "nobody knows this token; " + strings.Join(passed, "; ")
 	}
-	return "no credential was presented, and anonymous requests are not let in"
+	return "no credential was presented, and " + anonymous
 }
 
 func forbidden(r *decision.Record) string {
@@ -173,16 +189,4 @@ func forbidden(r *decision.Record) string {
 		return errors.New("refused").Error()
 	}
 	return r.Message
-}
-
-// Advice is what would have allowed a refused request: kubectl commands, nil when there is none to recommend.
-func Advice(r *decision.Record) []string {
-	for _, o := range append(r.Impersonation[:len(r.Impersonation):len(r.Impersonation)], r.Authorization...) {
-		if d, ok := o.Because.(rbac.Decision); ok && r.Code == http.StatusForbidden {
-			if e := d.Explain(); e.Smallest != nil {
-				return e.Smallest.Commands
-			}
-		}
-	}
-	return nil
 }

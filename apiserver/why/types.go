@@ -44,13 +44,17 @@ type Decision struct {
 	ImpersonatedBy *User            `json:"impersonatedBy,omitempty"`
 	Authentication []Authentication `json:"authentication,omitempty"`
 	// Impersonation holds the permissions that acting as somebody else needed.
-	Impersonation []Opinion   `json:"impersonation,omitempty"`
-	Authorization []Opinion   `json:"authorization,omitempty"`
-	Admission     []Admission `json:"admission,omitempty"`
+	Impersonation []Opinion `json:"impersonation,omitempty"`
+	Authorization []Opinion `json:"authorization,omitempty"`
+	// Further holds the permissions that the request needed beside its own, such as bind.
+	Further   []Opinion   `json:"further,omitempty"`
+	Admission []Admission `json:"admission,omitempty"`
 	// StoredRevision is the resourceVersion that the request wrote.
-	StoredRevision string  `json:"storedRevision,omitempty"`
-	Took           string  `json:"took"`
-	Stages         []Stage `json:"stages,omitempty"`
+	StoredRevision string `json:"storedRevision,omitempty"`
+	// SmallestGrants together would have allowed a refused request.
+	SmallestGrants []*rbac.SmallestGrant `json:"smallestGrants,omitempty"`
+	Took           string                `json:"took"`
+	Stages         []Stage               `json:"stages,omitempty"`
 }
 
 // Request is what was asked.
@@ -135,6 +139,8 @@ type AccessExplanationStatus struct {
 	Error   string `json:"error,omitempty"`
 	// Opinions are those of the authorizers, in the order in which they were asked.
 	Opinions []Opinion `json:"opinions,omitempty"`
+	// SmallestGrants together would allow what is refused.
+	SmallestGrants []*rbac.SmallestGrant `json:"smallestGrants,omitempty"`
 }
 
 // DeepCopyObject copies the object. What it refers to is never changed, and is shared.
