@@ -118,8 +118,12 @@ func (d Discovery) fetch(ctx context.Context, trust *tls.Config) (*corev1.Config
 	}
 	tick := time.NewTicker(discoverEvery)
 	defer tick.Stop()
+	var before error // what was wrong says more than that there is no time left
 	for {
 		info, err := d.ask(ctx, client)
+		if err != nil && before != nil && ctx.Err() != nil {
+			return nil, before
+		}
 		if err == nil {
 			if info.Data[SignaturePrefix+d.Token.ID] != "" {
 				return info, nil
@@ -129,6 +133,7 @@ func (d Discovery) fetch(ctx context.Context, trust *tls.Config) (*corev1.Config
 		if _, wrong := errors.AsType[*tls.CertificateVerificationError](err); wrong {
 			return nil, err
 		}
+		before = err
 		select {
 		case <-ctx.Done():
 			return nil, err

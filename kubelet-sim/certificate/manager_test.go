@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,7 +33,7 @@ type signer struct {
 	t      *testing.T
 	client *fake.Clientset
 	key    *ecdsa.PrivateKey
-	asked  int
+	asked  atomic.Int32
 }
 
 func newSigner(t *testing.T) *signer {
@@ -43,8 +44,8 @@ func newSigner(t *testing.T) *signer {
 	s := &signer{t: t, client: fake.NewClientset(), key: key}
 	s.client.PrependReactor("create", "certificatesigningrequests", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		csr := a.(clienttesting.CreateAction).GetObject().(*certificatesv1.CertificateSigningRequest)
-		s.asked++
-		csr.Name, csr.UID = fmt.Sprintf("%s%d", csr.GenerateName, s.asked), types.UID(fmt.Sprint(s.asked))
+		n := s.asked.Add(1)
+		csr.Name, csr.UID = fmt.Sprintf("%s%d", csr.GenerateName, n), types.UID(fmt.Sprint(n))
 		return false, nil, nil
 	})
 	return s
@@ -242,18 +243,18 @@ func TestRun(t *testing.T) {
 			first := m.Current()
 			time.Sleep(7*time.Hour - time.Second)
 			synctest.Wait()
-			if s.asked != 1 || m.Current() != first {
-				t.Errorf("%d requests before its time, want 1", s.asked)
+			if s.asked.Load() != 1 || m.Current() != first {
+				t.Errorf("%d requests before its time, want 1", s.asked.Load())
 			}
 			for range 2*60 + 1 {
-				if s.asked == 2 {
+				if s.asked.Load() == 2 {
 					break
 				}
 				time.Sleep(time.Minute)
 				synctest.Wait()
 			}
-			if s.asked != 2 || m.Current() != first {
-				t.Errorf("%d requests after nine tenths of its life, want a second, and the first certificate in use", s.asked)
+			if s.asked.Load() != 2 || m.Current() != first {
+				t.Errorf("%d requests after nine tenths of its life, want a second, and the first certificate in use", s.asked.Load())
 			}
 			s.sign(10*time.Hour, nil)
 			if m.Current() == first || m.Current() == nil || closed != 2 {
@@ -277,13 +278,13 @@ func TestRun(t *testing.T) {
 			s.update(csr)
 			time.Sleep(lastRetry - time.Second)
 			synctest.Wait()
-			if s.asked != 1 {
-				t.Errorf("asked %d times", s.asked)
+			if s.asked.Load() != 1 {
+				t.Errorf("asked %d times", s.asked.Load())
 			}
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
-			if s.asked != 2 {
-				t.Errorf("asked %d times, want a second time", s.asked)
+			if s.asked.Load() != 2 {
+				t.Errorf("asked %d times, want a second time", s.asked.Load())
 			}
 			cancel()
 			<-done
@@ -293,9 +294,10 @@ func TestRun(t *testing.T) {
 		dir := openDir(t)
 		synctest.Test(t, func(t *testing.T) {
 			s := newSigner(t)
-			away := true
+			var away atomic.Bool
+			away.Store(true)
 			s.client.PrependReactor("create", "certificatesigningrequests", func(clienttesting.Action) (bool, runtime.Object, error) {
-				return away, nil, errors.New("connection refused")
+				return away.Load(), nil, errors.New("connection refused")
 			})
 			m := s.manager(dir, Client("worker"))
 			ctx, cancel := context.WithCancel(t.Context())
@@ -303,7 +305,7 @@ func TestRun(t *testing.T) {
 			go func() { done <- m.Run(ctx) }()
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			away = false
+			away.Store(false)
 			time.Sleep(time.Minute)
 			s.sign(time.Hour, nil)
 			if m.Current() == nil {
