@@ -12,6 +12,7 @@ import (
 	"coracle/authn/pki"
 	"coracle/controllers/bootstrap"
 	"coracle/controllers/clusterrole"
+	"coracle/controllers/cronjob"
 	"coracle/controllers/deployment"
 	"coracle/controllers/endpoints"
 	"coracle/controllers/garbage"
@@ -23,6 +24,7 @@ import (
 	"coracle/controllers/scheduler"
 	"coracle/controllers/serviceaccount"
 	"coracle/controllers/token"
+	"coracle/controllers/ttlafterfinished"
 	kubeletsim "coracle/kubelet-sim"
 )
 
@@ -78,6 +80,8 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "replication", replicaset.NewReplication(account("replication-controller"), shared, log))
 	c.run(ctx, "deployment", deployment.New(account("deployment-controller"), shared, log))
 	c.run(ctx, "job", job.New(account("job-controller"), shared, log))
+	c.run(ctx, "cronjob", cronjob.New(account("cronjob-controller"), shared, log))
+	c.run(ctx, "ttl-after-finished", ttlafterfinished.New(account("ttl-after-finished-controller"), shared, log))
 	c.run(ctx, "endpoint", endpoints.New(endpoints.Clients{
 		Slices: account("endpointslice-controller"), Endpoints: account("endpoint-controller"), Mirror: account("endpointslicemirroring-controller"),
 	}, shared, log))

@@ -28,6 +28,8 @@
 //	                 endpoint-controller                      the same as Endpoints
 //	                 endpointslicemirroring-controller        EndpointSlices for Endpoints made by hand
 //	job              job-controller                           pods for Jobs, until enough have ended well
+//	cronjob          cronjob-controller                       Jobs by the clock
+//	ttlafterfinished ttl-after-finished-controller            deletes Jobs some time after their end
 //	scheduler        user system:kube-scheduler               a node for each pod
 //
 // Start reading at package loop, what all of them share, then serviceaccount, the smallest. Package workload is what
