@@ -13,6 +13,7 @@ import (
 	"coracle/controllers/bootstrap"
 	"coracle/controllers/clusterrole"
 	"coracle/controllers/cronjob"
+	"coracle/controllers/daemonset"
 	"coracle/controllers/deployment"
 	"coracle/controllers/endpoints"
 	"coracle/controllers/garbage"
@@ -79,6 +80,7 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "replicaset", replicaset.New(account("replicaset-controller"), shared, log))
 	c.run(ctx, "replication", replicaset.NewReplication(account("replication-controller"), shared, log))
 	c.run(ctx, "deployment", deployment.New(account("deployment-controller"), shared, log))
+	c.run(ctx, "daemonset", daemonset.New(account("daemon-set-controller"), shared, log))
 	c.run(ctx, "job", job.New(account("job-controller"), shared, log))
 	c.run(ctx, "cronjob", cronjob.New(account("cronjob-controller"), shared, log))
 	c.run(ctx, "ttl-after-finished", ttlafterfinished.New(account("ttl-after-finished-controller"), shared, log))

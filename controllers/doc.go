@@ -27,11 +27,12 @@
 //	endpoints        endpointslice-controller                 EndpointSlices: where a Service's pods are
 //	                 endpoint-controller                      the same as Endpoints
 //	                 endpointslicemirroring-controller        EndpointSlices for Endpoints made by hand
+//	daemonset        daemon-set-controller                    a pod of each DaemonSet on every node that it suits
 //	job              job-controller                           pods for Jobs, until enough have ended well
 //	cronjob          cronjob-controller                       Jobs by the clock
 //	ttlafterfinished ttl-after-finished-controller            deletes Jobs some time after their end
 //	scheduler        user system:kube-scheduler               a node for each pod
 //
-// Start reading at package loop, what all of them share, then serviceaccount, the smallest. Package workload is what
-// those share that run pods; package event writes their Events; package looptest is the world in which they are tested.
+// Start reading at package loop, what all of them share, then serviceaccount, the smallest. Packages workload and
+// revision are what those share that run pods; package event writes their Events; package looptest is the world in which they are tested.
 package controllers
