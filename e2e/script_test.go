@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"reviewer":   cmdReviewer,
 			"sign":       cmdSign,
 			"hash":       cmdHash,
+			"changed":    cmdChanged,
 		},
 	})
 }

@@ -7,7 +7,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"flag"
 	"fmt"
+	"io"
 	"math/big"
 	"time"
 
@@ -21,15 +23,18 @@ import (
 // cmdSign signs a request that was approved with the cluster's authority, as a signer outside the cluster would, unless one
 // inside was quicker.
 func cmdSign(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: sign REQUEST")
+	f := flag.NewFlagSet("sign", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	life := f.Duration("life", time.Hour, "for how long it will be in force; of a short one nine tenths are over already")
+	if err := f.Parse(args); err != nil || f.NArg() != 1 || neg {
+		ts.Fatalf("usage: sign [-life DURATION] REQUEST: %v", err)
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", serverOf(ts).kubeconfig())
 	ts.Check(err)
 	client, err := kubernetes.NewForConfig(config)
 	ts.Check(err)
 	api := client.CertificatesV1().CertificateSigningRequests()
-	csr, err := api.Get(context.Background(), args[0], metav1.GetOptions{})
+	csr, err := api.Get(context.Background(), f.Arg(0), metav1.GetOptions{})
 	ts.Check(err)
 	if len(csr.Status.Certificate) > 0 {
 		return
@@ -39,6 +44,10 @@ func cmdSign(ts *testscript.TestScript, neg bool, args []string) {
 	block, _ := pem.Decode(csr.Spec.Request)
 	request, err := x509.ParseCertificateRequest(block.Bytes)
 	ts.Check(err)
+	began := time.Duration(0)
+	if *life < time.Hour {
+		began = 9
+	}
 	usage := x509.ExtKeyUsageClientAuth
 	if csr.Spec.SignerName == "kubernetes.io/kubelet-serving" {
 		usage = x509.ExtKeyUsageServerAuth
@@ -46,7 +55,7 @@ func cmdSign(ts *testscript.TestScript, neg bool, args []string) {
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: request.Subject,
 		DNSNames: request.DNSNames, IPAddresses: request.IPAddresses,
-		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-began * *life), NotAfter: time.Now().Add(*life),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
 	}, ca.Leaf, request.PublicKey, ca.PrivateKey)
 	ts.Check(err)
@@ -65,4 +74,17 @@ func cmdHash(ts *testscript.TestScript, neg bool, args []string) {
 	c, err := x509.ParseCertificate(block.Bytes)
 	ts.Check(err)
 	ts.Setenv(args[0], fmt.Sprintf("sha256:%x", sha256.Sum256(c.RawSubjectPublicKeyInfo)))
+}
+
+// cmdChanged waits until a file is not any more what it was.
+func cmdChanged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: changed COPY FILE")
+	}
+	before := ts.ReadFile(args[0])
+	for begun := time.Now(); ts.ReadFile(args[1]) == before; time.Sleep(50 * time.Millisecond) {
+		if time.Since(begun) > patience {
+			ts.Fatalf("%s is as before after %s", args[1], patience)
+		}
+	}
 }
