@@ -55,6 +55,9 @@ func (c *call) decode(obj runtime.Object, want schema.GroupVersionKind, validati
 	for _, text := range warnings {
 		warn(c.r.Context(), text)
 	}
+	if err == nil {
+		c.auditRequest(obj, want, want == c.kind.GroupVersionKind)
+	}
 	return err
 }
 

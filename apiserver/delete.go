@@ -69,6 +69,7 @@ func (c *call) deleteOptions() (*metav1.DeleteOptions, error) {
 		if err := c.Codec.DecodeOptions(body, want, opts); err != nil {
 			return nil, err
 		}
+		c.auditDeleteOptions(opts)
 	} else if err := decodeOptions(c.r.URL.Query(), opts); err != nil {
 		return nil, err
 	}

@@ -42,6 +42,9 @@ func (c *call) internalPackage() string {
 // sendEntry answers with a stored object.
 func (c *call) sendEntry(f wire.Format, code int, e *cache.Entry) error {
 	if f.As == "" && f.Media != wire.Protobuf && c.kind.FromStored == nil {
+		if err := auditBytes(c.w, e.Body); err != nil {
+			return err
+		}
 		b, err := wire.Present(e.Body, f)
 		if err != nil {
 			return err

@@ -41,6 +41,7 @@ func (s *Server) impersonate(next http.Handler) http.Handler {
 		}
 		rec := decision.From(r.Context())
 		rec.Impersonator, rec.User = rec.User, as
+		auditImpersonation(r.Context(), as, rec.Impersonation[len(rec.Impersonation)-1].Verb)
 		next.ServeHTTP(w, r.WithContext(apirequest.WithUser(r.Context(), as)))
 	})
 }

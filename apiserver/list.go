@@ -49,6 +49,9 @@ func (c *call) list() error {
 		if err != nil {
 			return err
 		}
+		if err := auditBytes(c.w, b); err != nil {
+			return err
+		}
 		if b, err = wire.Present(b, f); err != nil {
 			return err
 		}

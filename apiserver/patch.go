@@ -48,6 +48,7 @@ func (c *call) patch() error {
 	if err != nil {
 		return err
 	}
+	c.auditPatch(body.Bytes, patchType)
 	if patchType == types.ApplyYAMLPatchType {
 		return c.apply(f, body, &opts)
 	}

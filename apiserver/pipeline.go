@@ -31,6 +31,7 @@ func (s *Server) pipeline(routes http.Handler) http.Handler {
 		{"accept", s.accept},             // request id, panic guard, metrics
 		{"request info", s.requestInfo},  // what is asked: verb, resource, namespace, name
 		{"authenticate", s.authenticate}, // who asks
+		{"audit", s.audit},               // who asked for what, for the record
 		{"impersonate", s.impersonate},   // as whom
 		{"limit", s.limit},               // are there too many
 		{"authorize", s.authorize},       // may they
@@ -62,7 +63,7 @@ func (s *Server) accept(next http.Handler) http.Handler {
 		}
 		rec.Request.Method, rec.Request.Path = r.Method, r.URL.Path
 		ctx := decision.With(r.Context(), rec)
-		ctx = withWarnings(ctx, rw)
+		ctx = s.withAudit(withWarnings(ctx, rw), rec.ID)
 		w := &response{ResponseWriter: rw}
 		h := w.Header()
 		h.Set("Audit-Id", rec.ID)
@@ -123,9 +124,10 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 				Authenticator: a.Authenticator, Verdict: a.Verdict.String(), Why: a.Why,
 			})
 		}
+		auditNotes(r.Context(), result.Notes)
 		if result.User == nil {
 			s.metrics.authentication("failure", "")
-			s.fail(w, r, apierrors.NewUnauthorized("Unauthorized"))
+			s.fail(s.auditFailure(w, r), r, apierrors.NewUnauthorized("Unauthorized"))
 			return
 		}
 		s.metrics.authentication("success", result.User.GetName())

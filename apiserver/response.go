@@ -105,6 +105,7 @@ func statusOf(err error) *metav1.Status {
 
 // send answers with an object.
 func (s *Server) send(w http.ResponseWriter, f wire.Format, code int, obj runtime.Object) {
+	auditAnswer(w, obj)
 	b, err := s.Codec.Encode(obj, f)
 	if err != nil {
 		s.Log.Error("an answer could not be encoded", "kind", obj.GetObjectKind().GroupVersionKind().String(), "error", err)

@@ -72,6 +72,7 @@ func (c *call) patchScale(f wire.Format) error {
 	if err != nil {
 		return err
 	}
+	c.auditPatch(body.Bytes, types.PatchType(media))
 	apply, err := patcherFor(types.PatchType(media), body.Bytes, &autoscalingv1.Scale{})
 	if err != nil {
 		return err

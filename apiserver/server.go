@@ -15,6 +15,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"coracle/apiserver/admission"
+	"coracle/apiserver/audit"
 	"coracle/apiserver/authz"
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/decision"
@@ -48,6 +49,8 @@ type Config struct {
 	Ready []Check
 	// MaxBody bounds a request's body in bytes; 0 means upstream's 3 MiB.
 	MaxBody int64
+	// AuditLog is who did what, as a policy wants it kept; nil for none.
+	AuditLog *audit.Log
 	// MaxInFlight bounds the requests that are worked on at once.
 	MaxInFlight MaxInFlight
 	// HintClients sends the explanation of a refusal to the client as well, as a warning.

@@ -106,6 +106,7 @@ func (c *call) token() error {
 	if req.Status.Token, err = c.Tokens.Bound(t); err != nil {
 		return apierrors.NewInternalError(fmt.Errorf("failed to generate token: %w", err))
 	}
+	auditIssued(c.r.Context(), req.Status.Token)
 	req.Status.ExpirationTimestamp = metav1.NewTime(now.Add(time.Duration(seconds) * time.Second)).Rfc3339Copy()
 	c.send(c.w, f, http.StatusCreated, req)
 	return nil

@@ -50,7 +50,8 @@ type Cluster struct {
 	parts    sync.WaitGroup // everything that runs until stop is called
 	stop     context.CancelFunc
 	stopped  chan struct{}
-	failed   chan error // the listener's or a part's end, if it comes unasked
+	failed   chan error         // the listener's or a part's end, if it comes unasked
+	endAudit context.CancelFunc // nil without an audit log
 	stopOnce sync.Once
 	stopErr  error
 }
@@ -126,6 +127,10 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		admission.Escalation{Policy: policy, Authz: authorizers},
 	}
 
+	auditLog, err := c.openAudit()
+	if err != nil {
+		return nil, err
+	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	c.Decisions = decision.NewLog(decisionsKept)
@@ -141,13 +146,14 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		OpenAPI:     openapi.New(kinds, "v"+apiMinor),
 		Owners:      fieldowner.New(scheme),
 		Decisions:   c.Decisions,
-		Gatherers:   prometheus.Gatherers{metrics},
+		Gatherers:   prometheus.Gatherers{metrics, auditMetrics()},
 		Registerer:  metrics,
 		Version:     versionInfo(config.Version),
 		Log:         config.Log,
 		Now:         config.Now,
 		HintClients: config.Hints == "client",
 		MaxInFlight: config.MaxInFlight,
+		AuditLog:    auditLog,
 		Ready:       []apiserver.Check{{Name: "poststarthook/bootstrap", Do: started.check}},
 	})
 	c.http = &http.Server{
@@ -252,6 +258,9 @@ func (c *Cluster) Stop() error {
 			if c.http.Shutdown(ctx) != nil {
 				c.http.Close()
 			}
+		}
+		if c.endAudit != nil {
+			c.endAudit() // what requests under way had to say has been said
 		}
 		c.parts.Wait()
 		if c.store != nil {

@@ -13,6 +13,7 @@ import (
 
 	"coracle/apiserver"
 	"coracle/apiserver/admission"
+	"coracle/apiserver/audit"
 	authzconfig "coracle/apiserver/authz/config"
 	"coracle/controllers/legacytokencleaner"
 )
@@ -41,6 +42,8 @@ type Config struct {
 	Authentication
 	// Authorization says what they may do. Default: what nodes need, and RBAC.
 	Authorization authzconfig.Flags
+	// Audit says what is written down of requests. Default: nothing.
+	Audit audit.Options
 	// ServiceClusterIPRange is the network of services' addresses. Default: 10.96.0.0/16.
 	ServiceClusterIPRange string
 	// MaxInFlight bounds the requests that are worked on at once. Default: no bound.

@@ -15,12 +15,13 @@ const (
 	groupIssuers = "Who is asked, of tokens that others issue"
 	groupProxies = "Which proxies are believed when they say who asks"
 	groupAuthz   = "What they may do"
+	groupAudit   = "What is written down of it"
 	groupOutput  = "Settings and output"
 	annotation   = "group"
 )
 
 func groups() []string {
-	return []string{groupCluster, groupNetwork, groupAuthn, groupIssuers, groupProxies, groupAuthz, groupOutput}
+	return []string{groupCluster, groupNetwork, groupAuthn, groupIssuers, groupProxies, groupAuthz, groupAudit, groupOutput}
 }
 
 // group returns the group that a flag was put in, "" for none.

@@ -34,6 +34,7 @@ type settings struct {
 	MaxWriting            int           `mapstructure:"max-mutating-requests-inflight"`
 	Authn                 authnSettings `mapstructure:",squash"`
 	Authz                 authzSettings `mapstructure:",squash"`
+	Audit                 auditSettings `mapstructure:",squash"`
 	LegacyTokenCleanUp    time.Duration `mapstructure:"legacy-service-account-token-clean-up-period"`
 	LogLevel              string        `mapstructure:"log-level"`
 	Config                string        `mapstructure:"config"`
@@ -62,6 +63,7 @@ func addSettings(f *pflag.FlagSet) {
 
 	addAuthnSettings(f, in)
 	addAuthzSettings(f, in)
+	addAuditSettings(f, in)
 	f.Duration("legacy-service-account-token-clean-up-period", 0, "after how long out of use a token that was made for an account is refused, and then deleted (default: 8760h in the modern era, never in the classic one)")
 	in(groupAuthn, "legacy-service-account-token-clean-up-period")
 
@@ -118,6 +120,7 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 	return cluster.Config{
 		Authentication:        authn,
 		Authorization:         authz,
+		Audit:                 s.Audit.options(),
 		DataDir:               s.DataDir,
 		BindAddress:           s.BindAddress,
 		SecurePort:            s.SecurePort,

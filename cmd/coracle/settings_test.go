@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"coracle/apiserver"
+	"coracle/apiserver/audit"
 	authzconfig "coracle/apiserver/authz/config"
 	"coracle/cluster"
 )
@@ -37,6 +38,7 @@ func defaults() cluster.Config {
 		BindAddress: "127.0.0.1", SecurePort: 6443, Era: "classic", Nodes: 1, Hints: "off",
 		ServiceClusterIPRange: cluster.DefaultServiceCIDR, Advertise: []string{}, Authentication: authentication,
 		Authorization: authzconfig.DefaultFlags(), MaxInFlight: apiserver.MaxInFlight{ReadOnly: 400, Mutating: 200},
+		Audit: audit.DefaultOptions(),
 	}
 }
 
@@ -59,6 +61,10 @@ func TestReadSettings(t *testing.T) {
 			want: func(c *cluster.Config) { c.LegacyTokenCleanUpPeriod = 720 * time.Hour }},
 		{name: "bounds on what is in flight", args: []string{"--max-requests-inflight=0", "--max-mutating-requests-inflight=7"},
 			want: func(c *cluster.Config) { c.MaxInFlight = apiserver.MaxInFlight{Mutating: 7} }},
+		{name: "an audit log", args: []string{"--audit-policy-file=policy.yaml", "--audit-log-path=-", "--audit-log-mode=batch", "--audit-webhook-batch-max-size=7"},
+			want: func(c *cluster.Config) {
+				c.Audit.PolicyFile, c.Audit.Log.Path, c.Audit.Log.Sink.Mode, c.Audit.Webhook.Sink.Batch.MaxBatchSize = "policy.yaml", "-", audit.Batch, 7
+			}},
 		{name: "a flag", args: []string{"--secure-port=0", "--advertise=a.example,10.0.0.1"},
 			want: func(c *cluster.Config) { c.SecurePort = 0; c.Advertise = []string{"a.example", "10.0.0.1"} }},
 		{name: "the environment", env: map[string]string{"CORACLE_SECURE_PORT": "7443", "CORACLE_ANONYMOUS_AUTH": "false", "CORACLE_ADVERTISE": "a.example,b.example"},
