@@ -101,7 +101,7 @@ func (s *Server) hint(r *http.Request) {
 	}
 	rec := *decision.From(r.Context())
 	rec.Code = http.StatusForbidden
-	warn(r.Context(), "why: "+why.Line(&rec))
+	warn(r.Context(), "why: "+why.OwnLine(&rec))
 	for _, command := range why.Advice(&rec) {
 		warn(r.Context(), "smallest grant: "+command)
 	}

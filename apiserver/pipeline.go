@@ -14,6 +14,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"coracle/apiserver/decision"
+	"coracle/apiserver/why"
 	"coracle/authn"
 )
 
@@ -36,18 +37,20 @@ func (s *Server) pipeline(routes http.Handler) http.Handler {
 		{"limit", s.limit},               // are there too many
 		{"authorize", s.authorize},       // may they
 	}
-	handler := routes
+	handler, after := routes, "answer"
 	for _, st := range slices.Backward(stages) {
-		handler = st.wrap(timed(st.name, handler))
+		handler = st.wrap(timed(st.name, after, handler))
+		after = st.name
 	}
 	return handler
 }
 
-// timed notes how long the stage before it took.
-func timed(name string, next http.Handler) http.Handler {
+// timed notes how long the stage before it took, and which one follows.
+func timed(name, after string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := decision.From(r.Context())
 		rec.Mark(name, time.Now())
+		rec.Enter(after)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -77,13 +80,21 @@ func (s *Server) accept(next http.Handler) http.Handler {
 					s.fail(w, r, apierrors.NewInternalError(fmt.Errorf("the server panicked over request %s; its log has the details", rec.ID)))
 				}
 			}
-			rec.Code, rec.Took = w.status(), time.Since(rec.Received)
+			rec.Code = w.status()
+			rec.Finish(time.Now())
 			s.metrics.observe(rec, w)
+			if len(r.RequestURI)+len(rec.Agent)+len(rec.Message) > maxKept {
+				why.Shorten(rec, maxKept)
+			}
 			s.Decisions.Keep(rec)
 		}()
 		next.ServeHTTP(w, r)
 	})
 }
+
+// maxKept is how many bytes of what a client wrote are kept in a decision: thousands are kept, and a request line may have
+// a million.
+const maxKept = 4096
 
 // requestID is the client's Audit-ID where it sent a sensible one, else a new one.
 func requestID(r *http.Request) string {

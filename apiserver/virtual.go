@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/authentication/user"
 
 	"coracle/apiserver/authz"
 	"coracle/apiserver/decision"
@@ -37,13 +38,41 @@ func (c *call) virtual() func(*call) error {
 	return nil
 }
 
-// visible tells whether the caller may see a record at all: of `mydecisions`, those of requests that they made.
+// visible tells whether the caller may see a record at all: of `mydecisions`, those of requests that they made
+// themselves. What others did in their name is not theirs: it tells who may act as them, and why. Who acts as
+// somebody sees what they did as this somebody.
 func (c *call) visible(r *decision.Record) bool {
-	if c.kind.Resource != "mydecisions" {
+	if !c.ownOnly() {
 		return true
 	}
-	me := userOf(c.r).GetName()
-	return r.User != nil && r.User.GetName() == me || r.Impersonator != nil && r.Impersonator.GetName() == me
+	me, as := userOf(c.r), c.rec.Impersonator
+	if as != nil {
+		return r.Impersonator != nil && same(r.Impersonator, as) && same(r.User, me)
+	}
+	if r.Impersonator != nil {
+		return same(r.Impersonator, me)
+	}
+	return same(r.User, me)
+}
+
+// ownOnly tells whether the caller asked for their own decisions only.
+func (c *call) ownOnly() bool { return c.kind.Resource == "mydecisions" }
+
+// same tells whether two users are one. An account that was made anew under an old name is another, and nobody is one
+// with system:anonymous, who is everybody.
+func same(a, b user.Info) bool {
+	if a == nil || b == nil || a.GetName() != b.GetName() || a.GetName() == user.Anonymous {
+		return false
+	}
+	return a.GetUID() == b.GetUID() || a.GetUID() == "" || b.GetUID() == ""
+}
+
+// render makes the object of a record, for those who may see all or else as much as concerns them.
+func (c *call) render(r *decision.Record) *why.Decision {
+	if c.ownOnly() {
+		return why.RenderOwn(r)
+	}
+	return why.Render(r)
 }
 
 func (c *call) getDecision() error {
@@ -51,11 +80,11 @@ func (c *call) getDecision() error {
 	if err != nil {
 		return err
 	}
-	r := c.Decisions.Find(c.info.Name)
-	if r == nil || !c.visible(r) {
+	r := c.Decisions.Find(c.info.Name, c.visible)
+	if r == nil {
 		return apierrors.NewNotFound(c.kind.Qualified(), c.info.Name)
 	}
-	obj := why.Render(r)
+	obj := c.render(r)
 	obj.Kind = c.kind.Kind
 	return c.sendObject(f, http.StatusOK, obj)
 }
@@ -104,8 +133,8 @@ func (c *call) decision(f wire.Format, match *matcher, r *decision.Record) runti
 	if ok, err := match.object(c, obj); err != nil || !ok {
 		return nil
 	}
-	if f.As == "" {
-		obj = why.Render(r)
+	if f.As == "" || c.ownOnly() {
+		obj = c.render(r)
 	}
 	obj.Kind = c.kind.Kind
 	return obj
@@ -177,7 +206,8 @@ func (c *call) watchDecisions() error {
 }
 
 // explainAccess answers whether somebody may do something, and why. To ask about others takes the permission to
-// create subjectaccessreviews, which tells the same.
+// create subjectaccessreviews, which tells the same. Who asks about themselves is told of what is bound to them, not of
+// what is bound to others.
 func (c *call) explainAccess() error {
 	question := &why.AccessExplanation{}
 	f, err := c.decodeReview(question)
@@ -188,7 +218,8 @@ func (c *call) explainAccess() error {
 		return err
 	}
 	asked := reviewed(question.Spec)
-	if question.Spec.User == "" && len(question.Spec.Groups) == 0 {
+	own := question.Spec.User == "" && len(question.Spec.Groups) == 0
+	if own {
 		asked.User = userOf(c.r)
 	} else {
 		may := attributesOf(c.r)
@@ -201,7 +232,7 @@ func (c *call) explainAccess() error {
 	answer := c.Authz.Ask(c.r.Context(), &asked.Attributes)
 	question.Status = why.AccessExplanationStatus{
 		Allowed: answer.Verdict == authz.Allow, Reason: answer.Reason(), Error: asked.evaluationError(answer.Err),
-		Opinions: why.Opinions(answer.Opinions),
+		Opinions: why.Opinions(answer.Opinions, own),
 	}
 	if !answer.Allowed() {
 		question.Status.SmallestGrants = why.Missing(answer.Opinions)

@@ -47,7 +47,7 @@ func TestPolicy_IsUpstreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objs = slices.DeleteFunc(objs, func(o runtime.Object) bool { return strings.HasPrefix(name(o), "kubeadm:") })
+	objs = slices.DeleteFunc(objs, func(o runtime.Object) bool { return added(o) })
 	counts := map[string]int{}
 	var lines []string
 	for _, o := range objs {
@@ -162,9 +162,14 @@ func object(t *testing.T, doc []byte) (kind, line string, err error) {
 	return typed.Kind, string(text), err
 }
 
-// markDefault adds what marks upstream's defaults. kubeadm does not mark its own.
+// added tells what kube-apiserver does not have of itself.
+func added(o runtime.Object) bool {
+	return strings.HasPrefix(name(o), "kubeadm:") || strings.HasPrefix(name(o), "coracle:")
+}
+
+// markDefault adds what marks upstream's defaults, and only those.
 func markDefault(t *testing.T, o runtime.Object) {
-	if strings.HasPrefix(name(o), "kubeadm:") {
+	if added(o) {
 		return
 	}
 	m, err := meta.Accessor(o)

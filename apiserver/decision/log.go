@@ -62,10 +62,12 @@ func (l *Log) Since(sequence uint64) ([]*Record, uint64) {
 	return out, l.written
 }
 
-// Find returns a kept record by its id, nil for none.
-func (l *Log) Find(id string) *Record {
-	for _, r := range l.Newest() {
-		if r.ID == id {
+// Find returns the kept record of that id, nil for none; of those alone that may be seen. Clients may choose ids: of
+// several it is the first, so that nobody can put another in its place.
+func (l *Log) Find(id string, visible func(*Record) bool) *Record {
+	kept, _ := l.Since(0)
+	for _, r := range kept {
+		if r.ID == id && visible(r) {
 			return r
 		}
 	}

@@ -39,7 +39,8 @@ type Record struct {
 	Revision       int64 // the revision that was stored, 0 for none
 	Stages         []Stage
 
-	marked time.Time // end of the last stage
+	marked  time.Time // end of the last stage
+	present string    // the stage that the request is in
 }
 
 // Request says what was asked.
@@ -97,6 +98,15 @@ func (r *Record) Mark(name string, now time.Time) {
 	}
 	r.Stages = append(r.Stages, Stage{Name: name, Took: now.Sub(began)})
 	r.marked = now
+}
+
+// Enter says in which stage the request is from now on.
+func (r *Record) Enter(name string) { r.present = name }
+
+// Finish ends the last stage, which is the one that answered.
+func (r *Record) Finish(now time.Time) {
+	r.Took = now.Sub(r.Received)
+	r.Mark(r.present, now)
 }
 
 type key struct{}

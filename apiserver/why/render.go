@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,8 +20,14 @@ import (
 )
 
 // Render makes the object of a record.
-func Render(r *decision.Record) *Decision {
-	d := Summarize(r)
+func Render(r *decision.Record) *Decision { return render(r, false) }
+
+// RenderOwn makes it for the one who made the request, and may not see all roles and bindings: it does not tell of
+// bindings to others, which come near because they name somebody similar.
+func RenderOwn(r *decision.Record) *Decision { return render(r, true) }
+
+func render(r *decision.Record, own bool) *Decision {
+	d := summarize(r, own)
 	for _, a := range r.Authentication {
 		one := Authentication{Authenticator: a.Authenticator, Verdict: a.Verdict}
 		if a.Why != nil {
@@ -28,7 +35,7 @@ func Render(r *decision.Record) *Decision {
 		}
 		d.Authentication = append(d.Authentication, one)
 	}
-	d.Authorization, d.Impersonation, d.Further = Opinions(r.Authorization), Opinions(r.Impersonation), Opinions(r.Further)
+	d.Authorization, d.Impersonation, d.Further = Opinions(r.Authorization, own), Opinions(r.Impersonation, own), Opinions(r.Further, own)
 	d.SmallestGrants = Grants(r)
 	for _, s := range r.Admission {
 		one := Admission{Plugin: s.Plugin, Phase: s.Phase, Changed: s.Changed}
@@ -44,7 +51,9 @@ func Render(r *decision.Record) *Decision {
 }
 
 // Summarize makes the object without what each stage said: as much as a table shows and selectors select by.
-func Summarize(r *decision.Record) *Decision {
+func Summarize(r *decision.Record) *Decision { return summarize(r, false) }
+
+func summarize(r *decision.Record, own bool) *Decision {
 	gv := GroupVersion()
 	q := r.Request
 	d := &Decision{
@@ -62,7 +71,7 @@ func Summarize(r *decision.Record) *Decision {
 			SourceIP: host(r.Source), UserAgent: r.Agent,
 		},
 		Took: r.Took.String(),
-		Why:  Line(r),
+		Why:  line(r, own),
 	}
 	if u := userOf(r.User); u != nil {
 		d.User = *u
@@ -99,8 +108,9 @@ func userOf(u user.Info) *User {
 	return &User{Username: u.GetName(), UID: u.GetUID(), Groups: u.GetGroups(), Extra: u.GetExtra()}
 }
 
-// Opinions makes the objects of what authorizers said.
-func Opinions(recorded []decision.Opinion) []Opinion {
+// Opinions makes the objects of what authorizers said, for those who may see all roles and bindings, or for the one
+// whom they are about.
+func Opinions(recorded []decision.Opinion, own bool) []Opinion {
 	var out []Opinion
 	for _, o := range recorded {
 		one := Opinion{
@@ -108,20 +118,35 @@ func Opinions(recorded []decision.Opinion) []Opinion {
 			Reason: authz.ReasonOf(o), Text: authz.Explain(o),
 		}
 		if d, ok := o.Because.(rbac.Decision); ok {
-			one.Explanation = d.Explain()
+			one.Explanation = explain(d, own)
+			one.Text = one.Explanation.Text()
 		}
 		out = append(out, one)
 	}
 	return out
 }
 
+func explain(d rbac.Decision, own bool) *rbac.Explanation {
+	e := d.Explain()
+	if own {
+		e.NearMisses = slices.DeleteFunc(e.NearMisses, func(m rbac.NearMiss) bool { return m.Link == rbac.BrokenSubject })
+		e.More = 0
+	}
+	return e
+}
+
 // Line is the explanation in one line: what granted a request, or what came nearest to it.
-func Line(r *decision.Record) string {
+func Line(r *decision.Record) string { return line(r, false) }
+
+// OwnLine is Line for the one who made the request; see RenderOwn.
+func OwnLine(r *decision.Record) string { return line(r, true) }
+
+func line(r *decision.Record, own bool) string {
 	switch {
 	case r.Code == http.StatusUnauthorized:
 		return unauthenticated(r.Authentication)
 	case r.Code == http.StatusForbidden:
-		return forbidden(r)
+		return forbidden(r, own)
 	case r.Code >= http.StatusBadRequest:
 		return r.Message
 	}
@@ -161,7 +186,7 @@ func unauthenticated(asked []decision.Asked) string {
 	return "no credential was presented, and " + anonymous
 }
 
-func forbidden(r *decision.Record) string {
+func forbidden(r *decision.Record, own bool) string {
 	opinions := r.Authorization
 	if len(opinions) == 0 {
 		opinions = r.Impersonation
@@ -176,7 +201,7 @@ func forbidden(r *decision.Record) string {
 		if !ok || o.Verdict == authz.Allow.String() {
 			continue
 		}
-		e := d.Explain()
+		e := explain(d, own)
 		switch {
 		case len(e.NearMisses) > 0:
 			return e.NearMisses[0].Says

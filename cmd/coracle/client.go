@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -95,6 +97,11 @@ func call(ctx context.Context, config *rest.Config, verb, path string, body, int
 	}
 	data, err := request.Do(ctx).Raw()
 	if err != nil {
+		// The server's own sentence, where the client saw the code alone.
+		var status metav1.Status
+		if json.Unmarshal(data, &status) == nil && status.Kind == "Status" && status.Message != "" {
+			return &apierrors.StatusError{ErrStatus: status}
+		}
 		return err
 	}
 	return json.Unmarshal(data, into)

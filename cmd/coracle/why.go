@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,11 +73,10 @@ func findDecision(ctx context.Context, config *rest.Config, args []string) (*why
 		} else {
 			list := &why.DecisionList{}
 			err = call(ctx, config, "GET", groupPath+resource+"?fieldSelector="+url.QueryEscape("allowed=false"), nil, list)
-			if err == nil && len(list.Items) == 0 {
-				return nil, errors.New("no request was refused lately; `kubectl get decisions` lists all, and `coracle why ID` explains one")
-			}
 			if err == nil {
-				d = &list.Items[len(list.Items)-1]
+				if d = newest(list.Items); d == nil {
+					return nil, errors.New("no request was refused lately; `kubectl get decisions` lists all, and `coracle why ID` explains one")
+				}
 			}
 		}
 		switch {
@@ -89,6 +89,17 @@ func findDecision(ctx context.Context, config *rest.Config, args []string) (*why
 		}
 	}
 	return nil, firstErr
+}
+
+// newest returns the last refusal, nil for none. That somebody may not look at all decisions is what the line before has
+// just found out, and not what was asked about.
+func newest(decisions []why.Decision) *why.Decision {
+	for i := range slices.Backward(decisions) {
+		if q := decisions[i].Request; q.APIGroup != why.Group || q.Resource != "decisions" {
+			return &decisions[i]
+		}
+	}
+	return nil
 }
 
 // tellDecision writes a decision for people.

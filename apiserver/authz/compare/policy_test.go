@@ -53,10 +53,11 @@ func TestDefaultPolicy(t *testing.T) {
 			got["RoleBinding "+o.Namespace+"/"+o.Name] = *o
 		}
 	}
-	// What kubeadm adds is not in kube-apiserver's.
+	// What kubeadm and Coracle add is not in kube-apiserver's.
 	maps.DeleteFunc(got, func(name string, _ any) bool {
 		_, name, _ = strings.Cut(name, " ")
-		return strings.HasPrefix(name[strings.LastIndexByte(name, '/')+1:], "kubeadm:")
+		name = name[strings.LastIndexByte(name, '/')+1:]
+		return strings.HasPrefix(name, "kubeadm:") || strings.HasPrefix(name, "coracle:")
 	})
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-Kubernetes +ours):\n%s", diff)
