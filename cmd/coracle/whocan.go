@@ -91,7 +91,7 @@ The roles and bindings are read from the cluster, which may be any. Members of s
 			for _, h := range holders {
 				name := strings.TrimPrefix(h.Subject.Namespace+"/"+h.Subject.Name, "/")
 				for _, way := range h.Via {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", h.Subject.Kind, name, way.Binding, way.Role)
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", h.Subject.Kind, cleanWord(name), way.Binding, way.Role)
 				}
 			}
 			return w.Flush()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"coracle/apiserver/why"
+	"coracle/rbac"
 )
 
 func partial(resource, group string) schema.GroupVersionResource {
@@ -28,6 +30,7 @@ const groupPath = "/apis/" + why.Group + "/v1alpha1/"
 // whyCommand explains what was decided.
 func whyCommand() *cobra.Command {
 	c := &connection{}
+	var grant bool
 	cmd := &cobra.Command{
 		Use:   "why [ID]",
 		Short: "Explain why a request was allowed or refused",
@@ -40,6 +43,7 @@ Without an ID it is about the last refusal. IDs are printed beside each refusal 
 Whoever may not read decisions is shown their own, if they may read mydecisions.`,
 		Example: `  coracle why
   coracle why 13545f64-4a59-4e69-8203-1756f82d8418
+  coracle why --grant | kubectl apply -f -
   coracle why can --as system:serviceaccount:blue:some-sa list pods -n blue`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,6 +55,9 @@ Whoever may not read decisions is shown their own, if they may read mydecisions.
 			if err != nil {
 				return err
 			}
+			if grant {
+				return printGrants(cmd.OutOrStdout(), d.SmallestGrants)
+			}
 			if done, err := c.print(cmd.OutOrStdout(), d); done {
 				return err
 			}
@@ -58,7 +65,8 @@ Whoever may not read decisions is shown their own, if they may read mydecisions.
 		},
 	}
 	c.addFlags(cmd.PersistentFlags())
-	cmd.AddCommand(canCommand(c))
+	cmd.PersistentFlags().BoolVar(&grant, "grant", false, "print the smallest grant alone, as YAML for kubectl apply -f -")
+	cmd.AddCommand(canCommand(c, &grant))
 	return cmd
 }
 
@@ -105,39 +113,50 @@ func newest(decisions []why.Decision) *why.Decision {
 // tellDecision writes a decision for people.
 func tellDecision(w io.Writer, d *why.Decision) error {
 	var b strings.Builder
-	what := strings.TrimSpace(fmt.Sprintf("%s %s", d.Request.Method, d.Request.Path))
-	fmt.Fprintf(&b, "%s\n  answered %d", what, d.Code)
+	p := paletteFor(w)
+	fmt.Fprintf(&b, "%s %s\n  answered %s", d.Request.Method, p.head(cleanWord(d.Request.Path)), p.code(d.Code))
 	if d.Message != "" {
-		fmt.Fprintf(&b, ": %s", d.Message)
+		fmt.Fprintf(&b, ": %s", clean(d.Message))
 	}
-	b.WriteString("\n\nWho asked\n")
+	fmt.Fprintf(&b, "\n\n%s\n", p.head("Who asked"))
 	for _, a := range d.Authentication {
-		fmt.Fprintf(&b, "  %-16s %s", a.Authenticator, a.Verdict)
+		fmt.Fprintf(&b, "  %-16s %s", a.Authenticator, p.verdict(a.Verdict))
 		if a.Why != "" {
-			fmt.Fprintf(&b, ": %s", a.Why)
+			fmt.Fprintf(&b, ": %s", cleanWord(a.Why))
 		}
 		b.WriteString("\n")
 	}
 	if d.ImpersonatedBy != nil {
-		fmt.Fprintf(&b, "  %s acts as %s\n", d.ImpersonatedBy.Username, d.User.Username)
-		tellOpinions(&b, d.Impersonation)
+		as := cmp.Or(cleanWord(d.User.Username), "somebody else")
+		if d.User.Username == d.ImpersonatedBy.Username {
+			as = "somebody else"
+		}
+		fmt.Fprintf(&b, "  %s acts as %s\n", cleanWord(d.ImpersonatedBy.Username), as)
 	} else if d.User.Username != "" {
-		fmt.Fprintf(&b, "  is %s, of %s\n", d.User.Username, strings.Join(d.User.Groups, ", "))
+		fmt.Fprintf(&b, "  is %s, of %s\n", cleanWord(d.User.Username), cleanWord(strings.Join(d.User.Groups, ", ")))
 	}
+	tellOpinions(&b, p, d.Impersonation)
 	if len(d.Authorization) > 0 {
-		b.WriteString("\nMay they\n")
-		tellOpinions(&b, d.Authorization)
+		fmt.Fprintf(&b, "\n%s\n", p.head("May they"))
+		tellOpinions(&b, p, d.Authorization)
+	}
+	if len(d.Further) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", p.head("May they do that besides"))
+		tellOpinions(&b, p, d.Further)
 	}
 	if len(d.Admission) > 0 {
-		b.WriteString("\nWhat admission did\n")
+		fmt.Fprintf(&b, "\n%s\n", p.head("What admission did"))
 		for _, a := range d.Admission {
 			for _, change := range a.Changed {
-				fmt.Fprintf(&b, "  %s set %s\n", a.Plugin, change)
+				fmt.Fprintf(&b, "  %s set %s\n", a.Plugin, cleanWord(change))
 			}
 			if a.Refused != "" {
-				fmt.Fprintf(&b, "  %s refused: %s\n", a.Plugin, a.Refused)
+				fmt.Fprintf(&b, "  %s %s: %s\n", a.Plugin, p.bad("refused"), clean(a.Refused))
 			}
 		}
+	}
+	if len(d.Impersonation)+len(d.Further) > 0 { // else it stands with the one opinion that it belongs to
+		tellGrants(&b, p, d.SmallestGrants)
 	}
 	if d.StoredRevision != "" {
 		fmt.Fprintf(&b, "\nStored as resourceVersion %s\n", d.StoredRevision)
@@ -154,20 +173,54 @@ func tellDecision(w io.Writer, d *why.Decision) error {
 	return err
 }
 
-func tellOpinions(b *strings.Builder, opinions []why.Opinion) {
+func tellOpinions(b *strings.Builder, p palette, opinions []why.Opinion) {
 	for _, o := range opinions {
-		fmt.Fprintf(b, "  %s: %s\n", o.Authorizer, o.Verdict)
-		if o.Verdict == "no opinion" && o.Explanation == nil {
+		fmt.Fprintf(b, "  %s: %s", o.Authorizer, p.verdict(o.Verdict))
+		if o.On != "" {
+			fmt.Fprintf(b, " to %s", cleanWord(o.On))
+		}
+		b.WriteString("\n")
+		if o.Verdict == "no opinion" && o.Explanation == nil && o.Text == "" {
 			continue
 		}
 		for line := range strings.Lines(o.Text) {
-			fmt.Fprintf(b, "    %s\n", strings.TrimRight(line, "\n"))
+			fmt.Fprintf(b, "    %s\n", clean(strings.TrimRight(line, "\n")))
 		}
 	}
 }
 
+// tellGrants writes what would have allowed it, ready to be run.
+func tellGrants(b *strings.Builder, p palette, grants []*rbac.SmallestGrant) {
+	if len(grants) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", p.head("What would allow it"))
+	for _, g := range grants {
+		for _, command := range g.Commands {
+			fmt.Fprintf(b, "  %s\n", p.hint(cleanWord(command)))
+		}
+	}
+}
+
+// printGrants writes them for `kubectl apply -f -`.
+func printGrants(w io.Writer, grants []*rbac.SmallestGrant) error {
+	if len(grants) == 0 {
+		return errors.New("there is nothing to grant: it was not refused for want of a permission that can be recommended")
+	}
+	for _, g := range grants {
+		text, err := g.Objects.YAML()
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprint(w, "---\n", text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // canCommand explains a hypothetical request.
-func canCommand(c *connection) *cobra.Command {
+func canCommand(c *connection, grant *bool) *cobra.Command {
 	var as string
 	var groups []string
 	cmd := &cobra.Command{
@@ -201,12 +254,16 @@ func canCommand(c *connection) *cobra.Command {
 			if err := call(cmd.Context(), config, "POST", groupPath+"accessexplanations", question, question); err != nil {
 				return err
 			}
+			if *grant {
+				return printGrants(cmd.OutOrStdout(), question.Status.SmallestGrants)
+			}
 			if done, err := c.print(cmd.OutOrStdout(), question); done {
 				return err
 			}
 			var b strings.Builder
-			b.WriteString(map[bool]string{true: "yes\n", false: "no\n"}[question.Status.Allowed])
-			tellOpinions(&b, question.Status.Opinions)
+			p := paletteFor(cmd.OutOrStdout())
+			b.WriteString(map[bool]string{true: p.good("yes"), false: p.bad("no")}[question.Status.Allowed] + "\n")
+			tellOpinions(&b, p, question.Status.Opinions)
 			_, err = fmt.Fprint(cmd.OutOrStdout(), b.String())
 			return err
 		},
