@@ -132,7 +132,7 @@ func (a *authentication) certificates(config Config, keys *pki.PKI) (*authn.Requ
 		return nil, nil, fmt.Errorf("--requestheader: %w", err)
 	}
 	a.trust = trust{clients: clients, proxies: proxies, headers: h}
-	return proxy, authn.NewX509(authn.NewRoots(clients...).Pool, config.Now), nil
+	return proxy, authn.NewX509(authn.NewRoots(append(slices.Clip(clients), one(keys.Loopback()))...).Pool, config.Now), nil
 }
 
 // acceptable makes the server name, in the handshake, all authorities whose certificates it has a use for: clients that

@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net/http"
 	"sync"
@@ -22,6 +20,7 @@ import (
 type clientFactory struct {
 	handler http.Handler
 	url     string
+	now     func() time.Time
 }
 
 func (f clientFactory) config(agent string, rt http.RoundTripper) *rest.Config {
@@ -34,15 +33,15 @@ func (f clientFactory) config(agent string, rt http.RoundTripper) *rest.Config {
 }
 
 // as is the configuration of a client that presents a certificate.
-func (f clientFactory) as(agent string, certificate tls.Certificate) *rest.Config {
-	return f.config(agent, &transport{handler: f.handler, certificates: []*x509.Certificate{certificate.Leaf}})
+func (f clientFactory) as(agent string, certificate *credential) *rest.Config {
+	return f.config(agent, &transport{handler: f.handler, certificate: certificate})
 }
 
 // asAccount is the configuration of a client that acts as a service account of kube-system. Its token comes
 // from the TokenRequest API, by the hand of a client that may ask for it, as kube-controller-manager does
 // for its controllers (--use-service-account-credentials).
 func (f clientFactory) asAccount(name string, by kubernetes.Interface) *rest.Config {
-	return f.config("kube-controller-manager", &accountTransport{next: &transport{handler: f.handler}, name: name, by: by})
+	return f.config("kube-controller-manager", &accountTransport{next: &transport{handler: f.handler}, name: name, by: by, now: f.now})
 }
 
 // accountTransport adds a service account's token to requests, and asks for a new one in time.
@@ -50,6 +49,7 @@ type accountTransport struct {
 	next http.RoundTripper
 	name string
 	by   kubernetes.Interface
+	now  func() time.Time
 
 	mu    sync.Mutex
 	token string
@@ -75,7 +75,7 @@ func (t *accountTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 func (t *accountTransport) current(ctx context.Context) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if time.Now().Before(t.renew) {
+	if t.now().Before(t.renew) {
 		return t.token, nil
 	}
 	accounts := t.by.CoreV1().ServiceAccounts(metav1.NamespaceSystem)
@@ -92,6 +92,6 @@ func (t *accountTransport) current(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("get a token for the service account %s: %w", t.name, err)
 	}
-	t.token, t.renew = answer.Status.Token, time.Now().Add(accountTokenLife*4/5)
+	t.token, t.renew = answer.Status.Token, t.now().Add(accountTokenLife*4/5)
 	return t.token, nil
 }

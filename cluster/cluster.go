@@ -169,13 +169,14 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	c.run(running, "compactor", compactor{store: c.store, log: config.Log})
 
 	// Everything that talks to the server does so under a name of its own.
-	identities, err := writeKubeconfigs(config, keys, c.URL)
+	parts := credentials{keys: keys, url: c.URL, log: config.Log}
+	identities, err := writeKubeconfigs(config, parts)
 	if err != nil {
 		return nil, err
 	}
 	c.Kubeconfig = identities.adminPath
-	clients := clientFactory{handler: c.server, url: c.URL}
-	own, err := c.ownClient(clients)
+	clients := clientFactory{handler: c.server, url: c.URL, now: config.Now}
+	own, err := c.ownClient(clients, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +189,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err := c.startControllers(running, clients, identities, who.tokens); err != nil {
 		return nil, err
 	}
-	if err := c.startNodes(running, clients); err != nil {
+	if err := c.startNodes(running, clients, parts); err != nil {
 		return nil, err
 	}
 	started.open()

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -32,12 +31,12 @@ func (c *Config) serverNames() (names []string, ips []net.IP) {
 // identities are the certificates of the parts that run in this process.
 type identities struct {
 	adminPath         string
-	controllerManager tls.Certificate
-	scheduler         tls.Certificate
+	controllerManager *credential
+	scheduler         *credential
 }
 
 // writeKubeconfigs writes a kubeconfig per identity, as kubeadm does.
-func writeKubeconfigs(config Config, keys *pki.PKI, url string) (identities, error) {
+func writeKubeconfigs(config Config, parts credentials) (identities, error) {
 	dir := filepath.Join(config.DataDir, "kubeconfigs")
 	var ids identities
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -47,14 +46,14 @@ func writeKubeconfigs(config Config, keys *pki.PKI, url string) (identities, err
 	for _, k := range []struct {
 		path string
 		id   pki.Identity
-		into *tls.Certificate
+		into **credential
 	}{
 		{"super-admin.conf", pki.SuperAdmin(), nil},
 		{"controller-manager.conf", pki.ControllerManager(), &ids.controllerManager},
 		{"scheduler.conf", pki.Scheduler(), &ids.scheduler},
 		{"admin.conf", pki.Admin(), nil},
 	} {
-		certificate, err := keys.Kubeconfig(filepath.Join(dir, k.path), url, k.id)
+		certificate, err := parts.kubeconfig(filepath.Join(dir, k.path), k.id)
 		if err != nil {
 			return ids, err
 		}
@@ -66,8 +65,8 @@ func writeKubeconfigs(config Config, keys *pki.PKI, url string) (identities, err
 }
 
 // ownClient is the server's own, which may do everything: kube-apiserver has one as well.
-func (c *Cluster) ownClient(clients clientFactory) (kubernetes.Interface, error) {
-	certificate, err := c.keys.ClientCertificate(pki.Identity{User: "system:apiserver", Groups: []string{user.SystemPrivilegedGroup}})
+func (c *Cluster) ownClient(clients clientFactory, parts credentials) (kubernetes.Interface, error) {
+	certificate, err := parts.memory(pki.Identity{User: "system:apiserver", Groups: []string{user.SystemPrivilegedGroup}})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -107,10 +108,10 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 }
 
 // startNodes starts the simulated nodes: node-1, node-2 and so on.
-func (c *Cluster) startNodes(ctx context.Context, clients clientFactory) error {
+func (c *Cluster) startNodes(ctx context.Context, clients clientFactory, parts credentials) error {
 	for i := range c.config.Nodes {
 		name := fmt.Sprintf("node-%d", i+1)
-		certificate, err := c.keys.ClientCertificate(pki.Node(name))
+		certificate, err := parts.kubeconfig(filepath.Join(c.config.DataDir, "nodes", name, "kubelet.conf"), pki.Node(name))
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,8 +13,8 @@ import (
 // handshake, no second copy of the bytes. They authenticate all the same, with the client certificate
 // that they would present in a handshake.
 type transport struct {
-	handler      http.Handler
-	certificates []*x509.Certificate
+	handler     http.Handler
+	certificate *credential // nil: none
 }
 
 // RoundTrip runs the server's handler in a goroutine of its own, which ends with the response's body,
@@ -23,7 +22,7 @@ type transport struct {
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(req.Context())
 	r := req.Clone(ctx)
-	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, PeerCertificates: t.certificates}
+	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, PeerCertificates: t.certificate.chain()}
 	r.RequestURI = req.URL.RequestURI()
 	r.Host = req.URL.Host
 	r.RemoteAddr = "127.0.0.1:0"

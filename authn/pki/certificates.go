@@ -10,7 +10,7 @@ import (
 const (
 	authorityLifetime = 10 * 365 * 24 * time.Hour
 	leafLifetime      = 365 * 24 * time.Hour
-	// renewBefore is how long before its end a certificate is issued again.
+	// renewBefore is how long before its end a certificate is issued again: in the last fifth of its life at most.
 	renewBefore = 30 * 24 * time.Hour
 	// skew is how far a certificate's beginning lies back, for clients whose clock is behind.
 	skew = 5 * time.Minute
@@ -23,7 +23,15 @@ const (
 	serving       = "apiserver"
 	kubeletClient = "apiserver-kubelet-client"
 	proxyClient   = "front-proxy-client"
+	etcdCA        = "etcd/ca"
+	etcdServer    = "etcd/server"
+	etcdPeer      = "etcd/peer"
+	etcdHealth    = "etcd/healthcheck-client"
+	etcdClient    = "apiserver-etcd-client"
 )
+
+// etcdNode is what kubeadm would have the node's name for: there, etcd runs on a node of that name.
+const etcdNode = "coracle"
 
 // profile says what a certificate certifies.
 type profile struct {
@@ -38,7 +46,14 @@ type profile struct {
 var (
 	clientAuth = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	serverAuth = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	// bothAuth is etcd's servers': its gRPC gateway, in the same process, is a client with the same certificate.
+	bothAuth = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 )
+
+// authorities is the table of authorities: their files' names, and their own.
+var authorities = []struct{ name, commonName string }{
+	{clusterCA, "kubernetes"}, {frontProxyCA, "front-proxy-ca"}, {etcdCA, "etcd-ca"},
+}
 
 // leaf is one row of the table of certificates that a control plane has.
 type leaf struct {
@@ -49,7 +64,11 @@ type leaf struct {
 
 // leaves is the table. Subjects and usages are kubeadm's (cmd/kubeadm/app/phases/certs/certlist.go, v1.37): the API
 // server, when it calls a kubelet, has no group any more; a ClusterRoleBinding names it.
+//
+// The first three are in use as long as a server runs.
 func leaves(names []string, ips []net.IP) []leaf {
+	etcdNames := union([]string{etcdNode, "localhost"}, names)
+	etcdIPs := unionIPs([]net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, ips)
 	return []leaf{
 		{serving, clusterCA, profile{
 			commonName: "kube-apiserver",
@@ -59,6 +78,10 @@ func leaves(names []string, ips []net.IP) []leaf {
 		}},
 		{kubeletClient, clusterCA, profile{commonName: "kube-apiserver-kubelet-client", usages: clientAuth}},
 		{proxyClient, frontProxyCA, profile{commonName: "front-proxy-client", usages: clientAuth}},
+		{etcdServer, etcdCA, profile{commonName: etcdNode, usages: bothAuth, names: etcdNames, ips: etcdIPs}},
+		{etcdPeer, etcdCA, profile{commonName: etcdNode, usages: bothAuth, names: etcdNames, ips: etcdIPs}},
+		{etcdHealth, etcdCA, profile{commonName: "kube-etcd-healthcheck-client", usages: clientAuth}},
+		{etcdClient, etcdCA, profile{commonName: "kube-apiserver-etcd-client", usages: clientAuth}},
 	}
 }
 
@@ -84,7 +107,9 @@ func containsIP(ips []net.IP, ip net.IP) bool {
 
 // stale says why a certificate must be issued again, or "" when it is good as it is.
 func (p profile) stale(c *x509.Certificate, now time.Time) string {
-	if now.Add(renewBefore).After(c.NotAfter) {
+	// Those that live for minutes, in a lesson, are not replaced before anybody has seen them end.
+	early := min(renewBefore, c.NotAfter.Sub(c.NotBefore)/5)
+	if now.Add(early).After(c.NotAfter) {
 		return "it ends soon"
 	}
 	for _, n := range p.names {

@@ -44,6 +44,14 @@ func (d *directory) path(name string) string { return filepath.Join(d.name, name
 
 func (d *directory) close() error { return d.root.Close() }
 
+// mkdir makes a directory in it, for the owner alone, unless it is there.
+func (d *directory) mkdir(name string) error {
+	if err := d.root.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return cannot("make", d.path(name), err)
+	}
+	return nil
+}
+
 // read returns a file's bytes. A file with a secret that everybody may read is refused, as ssh does.
 func (d *directory) read(name string) ([]byte, error) {
 	f, err := d.root.Open(name)
@@ -121,13 +129,19 @@ func (d *directory) sync() error {
 	if !d.dirty.Swap(false) {
 		return nil
 	}
-	f, err := d.root.Open(".")
-	if err != nil {
-		return cannot("sync", d.name, err)
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil && runtime.GOOS != "windows" {
-		return cannot("sync", d.name, err)
+	for _, name := range []string{"etcd", "."} {
+		f, err := d.root.Open(name)
+		if name != "." && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return cannot("sync", d.path(name), err)
+		}
+		err = f.Sync()
+		f.Close()
+		if err != nil && runtime.GOOS != "windows" {
+			return cannot("sync", d.path(name), err)
+		}
 	}
 	return nil
 }

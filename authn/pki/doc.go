@@ -18,5 +18,6 @@
 // # Simplifications
 //
 //   - Keys are ECDSA P-256; kubeadm's default is RSA 2048 (cmd/kubeadm/app/util/pkiutil).
+//   - etcd's certificates name the node "coracle", where kubeadm names the machine that etcd runs on.
 //   - Kubeadm renews when the cluster is upgraded; here a certificate is issued again 30 days before its end.
 package pki

@@ -36,10 +36,14 @@ func (p *PKI) Kubeconfig(path, server string, id Identity) (tls.Certificate, err
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return tls.Certificate{}, err
 	}
-	pair := p.embedded(config, id)
-	if pair == nil {
-		if pair, err = p.cluster.issuePair(id.profile()); err != nil {
-			return tls.Certificate{}, err
+	pair, good := p.embedded(config, id)
+	if !good {
+		issued, err := p.cluster.issuePair(id.profile())
+		switch {
+		case err == nil:
+			pair = issued
+		case !errors.Is(err, ErrNoKey) || pair == nil || p.options.Now().After(pair.Cert.NotAfter):
+			return tls.Certificate{}, fmt.Errorf("%s needs a certificate: %w; have one issued where the key is, and put it in", path, err)
 		}
 	}
 	if err := p.describe(config, server, id.User, pair); err != nil {
@@ -78,31 +82,30 @@ func (p *PKI) describe(config *clientcmdapi.Config, server, user string, pair *P
 	return nil
 }
 
-// embedded is the pair that a kubeconfig holds for the identity, or nil unless it is whole, signed by the cluster's
-// authority, of these groups, and good for a while.
-func (p *PKI) embedded(config *clientcmdapi.Config, id Identity) *Pair {
+// embedded is the pair that a kubeconfig holds for the identity: nil unless it is whole, signed by the cluster's
+// authority, and of these groups. Good tells whether it is so for a while.
+func (p *PKI) embedded(config *clientcmdapi.Config, id Identity) (pair *Pair, good bool) {
 	info := config.AuthInfos[id.User]
 	if info == nil {
-		return nil
+		return nil, false
 	}
 	certs, err := ParseCertificates(info.ClientCertificateData)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	key, err := ParseKey(info.ClientKeyData)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	c := certs[0]
-	if !samePublicKey(key.Public(), c.PublicKey) || c.CheckSignatureFrom(p.cluster.cert) != nil || !p.certifies(c, id) {
-		return nil
+	if !samePublicKey(key.Public(), c.PublicKey) || c.CheckSignatureFrom(p.cluster.cert) != nil || !certifies(c, id) {
+		return nil, false
 	}
-	return &Pair{Cert: c, Key: key}
+	return &Pair{Cert: c, Key: key}, id.profile().stale(c, p.options.Now()) == ""
 }
 
-func (p *PKI) certifies(c *x509.Certificate, id Identity) bool {
+func certifies(c *x509.Certificate, id Identity) bool {
 	return c.Subject.CommonName == id.User &&
 		slices.Equal(slices.Sorted(slices.Values(c.Subject.Organization)), slices.Sorted(slices.Values(id.Groups))) &&
-		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) &&
-		id.profile().stale(c, p.options.Now()) == ""
+		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
 }

@@ -26,6 +26,8 @@ type PKI struct {
 	dir          *directory
 	cluster      *Authority
 	frontProxy   *Authority
+	etcd         *Authority
+	loopback     *Authority
 	accountKey   crypto.Signer
 	kubeletCalls tls.Certificate
 	proxyCalls   tls.Certificate
@@ -62,17 +64,21 @@ func (p *PKI) Close() error { return p.dir.close() }
 // load reads or makes everything; what does not depend on one another at the same time, for most of the time goes
 // into waiting for the disk.
 func (p *PKI) load() error {
-	err := together(
-		func() (err error) { p.cluster, err = p.authority(clusterCA, "kubernetes"); return },
-		func() (err error) { p.frontProxy, err = p.authority(frontProxyCA, "front-proxy-ca"); return },
-		func() (err error) { p.accountKey, err = p.dir.accountKey(); return },
-	)
-	if err != nil {
+	if err := p.dir.mkdir("etcd"); err != nil {
 		return err
 	}
+	found := make([]*Authority, len(authorities))
+	tasks := []func() error{p.makeLoopback, func() (err error) { p.accountKey, err = p.dir.accountKey(); return }}
+	for i, row := range authorities {
+		tasks = append(tasks, func() (err error) { found[i], err = p.authority(row.name, row.commonName); return })
+	}
+	if err := together(tasks...); err != nil {
+		return err
+	}
+	p.cluster, p.frontProxy, p.etcd = found[0], found[1], found[2]
 	rows := leaves(p.options.ServerNames, p.options.ServerIPs)
 	certs := make([]tls.Certificate, len(rows))
-	var tasks []func() error
+	tasks = nil
 	for i, row := range rows {
 		tasks = append(tasks, func() (err error) { certs[i], err = p.leaf(row); return })
 	}
@@ -127,12 +133,20 @@ func (p *PKI) authority(name, commonName string) (*Authority, error) {
 	return a, nil
 }
 
+// signer is the authority of a row of the table.
+func (p *PKI) signer(row leaf) *Authority {
+	switch row.authority {
+	case frontProxyCA:
+		return p.frontProxy
+	case etcdCA:
+		return p.etcd
+	}
+	return p.cluster
+}
+
 // leaf reads a certificate of the table, and issues it if it is missing, about to expire or short of a name.
 func (p *PKI) leaf(row leaf) (tls.Certificate, error) {
-	authority := p.cluster
-	if row.authority == frontProxyCA {
-		authority = p.frontProxy
-	}
+	authority := p.signer(row)
 	pair, err := p.dir.readPair(row.name)
 	if err != nil {
 		return tls.Certificate{}, err

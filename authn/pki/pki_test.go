@@ -31,16 +31,16 @@ func mustOpen(t testing.TB, dir string, o Options) *PKI {
 func contents(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	entries, err := os.ReadDir(dir)
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		files[name] = string(data)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[e.Name()] = string(data)
 	}
 	return files
 }
@@ -82,6 +82,13 @@ func TestOpen_MakesWhatKubeadmMakes(t *testing.T) {
 			IPs:   []string{"127.0.0.1", "::1", "10.96.0.1", "192.0.2.7"}},
 		"apiserver-kubelet-client": {Subject: "CN=kube-apiserver-kubelet-client", Issuer: "CN=kubernetes", Usages: clientAuth, Days: 365},
 		"front-proxy-client":       {Subject: "CN=front-proxy-client", Issuer: "CN=front-proxy-ca", Usages: clientAuth, Days: 365},
+		"etcd/ca":                  {Subject: "CN=etcd-ca", Issuer: "CN=etcd-ca", Names: []string{"etcd-ca"}, Days: 3650, CA: true},
+		"etcd/server": {Subject: "CN=coracle", Issuer: "CN=etcd-ca", Usages: bothAuth, Days: 365,
+			Names: []string{"coracle", "coracle.example", "localhost"}, IPs: []string{"127.0.0.1", "::1", "192.0.2.7"}},
+		"etcd/peer": {Subject: "CN=coracle", Issuer: "CN=etcd-ca", Usages: bothAuth, Days: 365,
+			Names: []string{"coracle", "coracle.example", "localhost"}, IPs: []string{"127.0.0.1", "::1", "192.0.2.7"}},
+		"etcd/healthcheck-client": {Subject: "CN=kube-etcd-healthcheck-client", Issuer: "CN=etcd-ca", Usages: clientAuth, Days: 365},
+		"apiserver-etcd-client":   {Subject: "CN=kube-apiserver-etcd-client", Issuer: "CN=etcd-ca", Usages: clientAuth, Days: 365},
 	}
 	got := map[string]row{}
 	for name := range want {
@@ -131,10 +138,10 @@ func TestOpen_IssuesAgain(t *testing.T) {
 		later   Options
 		changed []string
 	}{
-		"a name that clients will use is missing":     {Options{Now: at(epoch), ServerNames: []string{"new.example"}}, []string{"apiserver.crt"}},
-		"an address that clients will use is missing": {Options{Now: at(epoch), ServerIPs: []net.IP{net.ParseIP("2001:db8::1")}}, []string{"apiserver.crt"}},
-		"the end is near":              {Options{Now: at(epoch.AddDate(0, 0, 340))}, []string{"apiserver.crt", "apiserver-kubelet-client.crt", "front-proxy-client.crt"}},
-		"the end was yesterday":        {Options{Now: at(epoch.AddDate(0, 0, 366))}, []string{"apiserver.crt", "apiserver-kubelet-client.crt", "front-proxy-client.crt"}},
+		"a name that clients will use is missing":     {Options{Now: at(epoch), ServerNames: []string{"new.example"}}, []string{"apiserver.crt", "etcd/peer.crt", "etcd/server.crt"}},
+		"an address that clients will use is missing": {Options{Now: at(epoch), ServerIPs: []net.IP{net.ParseIP("2001:db8::1")}}, []string{"apiserver.crt", "etcd/peer.crt", "etcd/server.crt"}},
+		"the end is near":              {Options{Now: at(epoch.AddDate(0, 0, 340))}, []string{"apiserver-etcd-client.crt", "apiserver-kubelet-client.crt", "apiserver.crt", "etcd/healthcheck-client.crt", "etcd/peer.crt", "etcd/server.crt", "front-proxy-client.crt"}},
+		"the end was yesterday":        {Options{Now: at(epoch.AddDate(0, 0, 366))}, []string{"apiserver-etcd-client.crt", "apiserver-kubelet-client.crt", "apiserver.crt", "etcd/healthcheck-client.crt", "etcd/peer.crt", "etcd/server.crt", "front-proxy-client.crt"}},
 		"nothing, while there is time": {Options{Now: at(epoch.AddDate(0, 0, 300))}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
