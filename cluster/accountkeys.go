@@ -3,6 +3,7 @@ package cluster
 import (
 	"crypto"
 	"fmt"
+	"slices"
 	"sync"
 
 	"coracle/authn"
@@ -25,6 +26,7 @@ type accountKeys struct {
 // accountKeys reads the keys, and has their files watched.
 func (a *authentication) accountKeys(config Config, own *pki.PKI) (*token.Keys, error) {
 	k := &accountKeys{own: own}
+	a.watch("--data-dir", ownKeys{k})
 	if path := config.ServiceAccountSigningKeyFile; path != "" {
 		file, err := authn.OpenFile(path, pki.ParseKey)
 		if err != nil {
@@ -52,7 +54,7 @@ func (a *authentication) accountKeys(config Config, own *pki.PKI) (*token.Keys, 
 
 // current is the key that signs, and all others that verify.
 func (k *accountKeys) current() (signer crypto.Signer, further []crypto.PublicKey) {
-	signer = k.own.ServiceAccountKey()
+	signer, further = k.own.ServiceAccountKey(), slices.Clone(k.own.ServiceAccountKeys())
 	if k.signing != nil {
 		further = append(further, signer.Public())
 		signer = k.signing.Get()
@@ -75,8 +77,25 @@ func (f keyFile) Reload() (bool, error) {
 	if err != nil || !changed {
 		return false, err
 	}
-	f.of.mu.Lock()
-	defer f.of.mu.Unlock()
-	signer, further := f.of.current()
-	return true, f.of.keys.Replace(signer, further...)
+	return true, f.of.replace()
+}
+
+// replace puts those keys in use that the files have now.
+func (k *accountKeys) replace() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	signer, further := k.current()
+	return k.keys.Replace(signer, further...)
+}
+
+// ownKeys are the files of DATA-DIR/pki: the server's certificates and authorities, and the keys of tokens.
+type ownKeys struct{ *accountKeys }
+
+// Reload puts in use what somebody replaced.
+func (o ownKeys) Reload() (bool, error) {
+	changed, err := o.own.Reload()
+	if err != nil || !changed {
+		return false, err
+	}
+	return true, o.replace()
 }

@@ -99,7 +99,7 @@ func authenticators(config Config, keys *pki.PKI, objects *registry.Registry, se
 // certificates are the two ways to come by a client certificate: as an authenticating proxy that speaks for others,
 // and as oneself.
 func (a *authentication) certificates(config Config, keys *pki.PKI) (*authn.RequestHeader, *authn.X509, error) {
-	clients := []func() []*x509.Certificate{one(keys.Authority())}
+	clients := []func() []*x509.Certificate{trusted(keys.Authority)}
 	if config.ClientCAFile != "" {
 		file, err := authn.NewCAFile(config.ClientCAFile)
 		if err != nil {
@@ -109,7 +109,7 @@ func (a *authentication) certificates(config Config, keys *pki.PKI) (*authn.Requ
 		clients = append(clients, file.Get)
 	}
 	h := config.RequestHeader
-	proxies := one(keys.FrontProxy())
+	proxies := trusted(keys.FrontProxy)
 	if h.ClientCAFile != "" {
 		file, err := authn.NewCAFile(h.ClientCAFile)
 		if err != nil {
@@ -132,7 +132,7 @@ func (a *authentication) certificates(config Config, keys *pki.PKI) (*authn.Requ
 		return nil, nil, fmt.Errorf("--requestheader: %w", err)
 	}
 	a.trust = trust{clients: clients, proxies: proxies, headers: h}
-	return proxy, authn.NewX509(authn.NewRoots(append(slices.Clip(clients), one(keys.Loopback()))...).Pool, config.Now), nil
+	return proxy, authn.NewX509(authn.NewRoots(append(slices.Clip(clients), trusted(keys.Loopback))...).Pool, config.Now), nil
 }
 
 // acceptable makes the server name, in the handshake, all authorities whose certificates it has a use for: clients that
@@ -155,10 +155,9 @@ func (a *authentication) acceptable(config *tls.Config) *tls.Config {
 	return config
 }
 
-// one is the source of an authority that never changes.
-func one(a *pki.Authority) func() []*x509.Certificate {
-	list := []*x509.Certificate{a.Certificate()}
-	return func() []*x509.Certificate { return list }
+// trusted is the source of what is trusted of an authority, which changes when it is replaced.
+func trusted(of func() *pki.Authority) func() []*x509.Certificate {
+	return func() []*x509.Certificate { return of().Trusted() }
 }
 
 func overlap(a []*x509.Certificate, sources []func() []*x509.Certificate) bool {

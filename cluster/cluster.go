@@ -169,7 +169,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	c.run(running, "compactor", compactor{store: c.store, log: config.Log})
 
 	// Everything that talks to the server does so under a name of its own.
-	parts := credentials{keys: keys, url: c.URL, log: config.Log}
+	parts := &credentials{keys: keys, url: c.URL, log: config.Log}
 	identities, err := writeKubeconfigs(config, parts)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,6 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err := c.bootstrap(running, own, objects, publisher, who.used, serviceRange, endpoint(listener.Addr())); err != nil {
 		return nil, err
 	}
-	c.startAuthentication(running, who, own, publisher)
 	c.parts.Go(func() { authorizers.Run(running, config.Log) })
 	if err := c.startControllers(running, clients, identities, who.tokens); err != nil {
 		return nil, err
@@ -192,6 +191,8 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err := c.startNodes(running, clients, parts); err != nil {
 		return nil, err
 	}
+	who.watch("--data-dir", parts)
+	c.startAuthentication(running, who, own, publisher)
 	started.open()
 	go func() {
 		select {

@@ -36,7 +36,7 @@ type identities struct {
 }
 
 // writeKubeconfigs writes a kubeconfig per identity, as kubeadm does.
-func writeKubeconfigs(config Config, parts credentials) (identities, error) {
+func writeKubeconfigs(config Config, parts *credentials) (identities, error) {
 	dir := filepath.Join(config.DataDir, "kubeconfigs")
 	var ids identities
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -65,7 +65,7 @@ func writeKubeconfigs(config Config, parts credentials) (identities, error) {
 }
 
 // ownClient is the server's own, which may do everything: kube-apiserver has one as well.
-func (c *Cluster) ownClient(clients clientFactory, parts credentials) (kubernetes.Interface, error) {
+func (c *Cluster) ownClient(clients clientFactory, parts *credentials) (kubernetes.Interface, error) {
 	certificate, err := parts.memory(pki.Identity{User: "system:apiserver", Groups: []string{user.SystemPrivilegedGroup}})
 	if err != nil {
 		return nil, err

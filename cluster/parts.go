@@ -108,7 +108,7 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 }
 
 // startNodes starts the simulated nodes: node-1, node-2 and so on.
-func (c *Cluster) startNodes(ctx context.Context, clients clientFactory, parts credentials) error {
+func (c *Cluster) startNodes(ctx context.Context, clients clientFactory, parts *credentials) error {
 	for i := range c.config.Nodes {
 		name := fmt.Sprintf("node-%d", i+1)
 		certificate, err := parts.kubeconfig(filepath.Join(c.config.DataDir, "nodes", name, "kubelet.conf"), pki.Node(name))

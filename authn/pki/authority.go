@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,19 +23,36 @@ type Authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer // nil: kept elsewhere
 	now  func() time.Time
+	// trusted are its certificate and, while one takes over from another, further ones.
+	trusted []*x509.Certificate
+}
+
+func newAuthority(name string, pair *Pair, now func() time.Time) *Authority {
+	return &Authority{name: name, cert: pair.Cert, key: pair.Key, now: now, trusted: append([]*x509.Certificate{pair.Cert}, pair.rest...)}
 }
 
 // Certificate is the authority's own certificate.
 func (a *Authority) Certificate() *x509.Certificate { return a.cert }
 
-// PEM is the authority's certificate as its file holds it.
-func (a *Authority) PEM() []byte { return encodeCertificate(a.cert) }
+// Trusted are the authority's own certificate and, while it is replaced, that of the one before or after it. It
+// is the same slice as long as no file changes.
+func (a *Authority) Trusted() []*x509.Certificate { return a.trusted }
 
-// Pool returns a new pool that trusts this authority alone.
+// PEM is what is trusted, as the authority's file holds it.
+func (a *Authority) PEM() []byte { return encodeCertificates(a.Trusted()) }
+
+// Pool returns a new pool of what is trusted.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
+	for _, c := range a.Trusted() {
+		pool.AddCert(c)
+	}
 	return pool
+}
+
+// signed tells whether one of the trusted signed the certificate.
+func (a *Authority) signed(c *x509.Certificate) bool {
+	return slices.ContainsFunc(a.Trusted(), func(by *x509.Certificate) bool { return c.CheckSignatureFrom(by) == nil })
 }
 
 // Sign issues a certificate for a public key as the template has it: subject, names, usages, NotBefore and NotAfter.
@@ -87,12 +105,12 @@ func (a *Authority) issuePair(p profile) (*Pair, error) {
 }
 
 // selfSign makes a new authority's certificate.
-func selfSign(commonName string, key crypto.Signer, now time.Time) (*x509.Certificate, error) {
+func selfSign(commonName string, key crypto.Signer, now time.Time, lifetime time.Duration) (*x509.Certificate, error) {
 	t := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: commonName},
 		DNSNames:              []string{commonName},
 		NotBefore:             now.Add(-skew),
-		NotAfter:              now.Add(authorityLifetime),
+		NotAfter:              now.Add(lifetime),
 		KeyUsage:              x509.KeyUsageKeyEncipherment | x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,

@@ -13,11 +13,15 @@
 // file it is and what to do. A file is either there in full or not at all, and a crash at any moment is repaired
 // at the next Open; see writePair.
 //
+// A server calls Reload now and then, and goes by what it finds. Who replaces things, as `coracle pki rotate` does, uses
+// Rotation: on files alone, whether a server runs or not.
+//
 // Start reading at Open, then at the table in certificates.go.
 //
 // # Simplifications
 //
 //   - Keys are ECDSA P-256; kubeadm's default is RSA 2048 (cmd/kubeadm/app/util/pkiutil).
 //   - etcd's certificates name the node "coracle", where kubeadm names the machine that etcd runs on.
+//   - A node that joined by itself keeps the authorities that it was told of when it joined: it has to be told of new ones.
 //   - Kubeadm renews when the cluster is upgraded; here a certificate is issued again 30 days before its end.
 package pki

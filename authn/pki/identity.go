@@ -38,7 +38,7 @@ func (id Identity) profile() profile {
 // ClientCertificate issues a client certificate for the identity, good for a year. It is kept in memory alone; a
 // certificate that lives on is in a kubeconfig, see Kubeconfig.
 func (p *PKI) ClientCertificate(id Identity) (tls.Certificate, error) {
-	pair, err := p.cluster.issuePair(id.profile())
+	pair, err := p.Authority().issuePair(id.profile())
 	if err != nil {
 		return tls.Certificate{}, err
 	}

@@ -38,7 +38,7 @@ func (p *PKI) Kubeconfig(path, server string, id Identity) (tls.Certificate, err
 	}
 	pair, good := p.embedded(config, id)
 	if !good {
-		issued, err := p.cluster.issuePair(id.profile())
+		issued, err := p.Authority().issuePair(id.profile())
 		switch {
 		case err == nil:
 			pair = issued
@@ -98,10 +98,30 @@ func (p *PKI) embedded(config *clientcmdapi.Config, id Identity) (pair *Pair, go
 		return nil, false
 	}
 	c := certs[0]
-	if !samePublicKey(key.Public(), c.PublicKey) || c.CheckSignatureFrom(p.cluster.cert) != nil || !certifies(c, id) {
+	if !samePublicKey(key.Public(), c.PublicKey) || !p.Authority().signed(c) || !certifies(c, id) {
 		return nil, false
 	}
 	return &Pair{Cert: c, Key: key}, id.profile().stale(c, p.options.Now()) == ""
+}
+
+// KubeconfigCertificate is the client certificate that a kubeconfig holds for the identity.
+func KubeconfigCertificate(data []byte, id Identity) (*x509.Certificate, error) {
+	config, err := clientcmd.Load(data)
+	if err != nil {
+		return nil, errors.New("it is not a kubeconfig")
+	}
+	info := config.AuthInfos[id.User]
+	if info == nil {
+		return nil, fmt.Errorf("it has no user %s", id.User)
+	}
+	certs, err := ParseCertificates(info.ClientCertificateData)
+	if err != nil {
+		return nil, fmt.Errorf("the client certificate of %s: %w", id.User, err)
+	}
+	if !certifies(certs[0], id) {
+		return nil, fmt.Errorf("the client certificate of %s is somebody else's, or not for clients", id.User)
+	}
+	return certs[0], nil
 }
 
 func certifies(c *x509.Certificate, id Identity) bool {

@@ -24,10 +24,10 @@ func (p *PKI) makeLoopback() error {
 	if err != nil {
 		return err
 	}
-	cert, err := selfSign("loopback", key, p.options.Now())
+	cert, err := selfSign("loopback", key, p.options.Now(), authorityLifetime)
 	if err != nil {
 		return err
 	}
-	p.loopback = &Authority{name: "loopback", cert: cert, key: key, now: p.options.Now}
+	p.loopback = newAuthority("loopback", &Pair{Cert: cert, Key: key}, p.options.Now)
 	return nil
 }

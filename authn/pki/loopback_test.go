@@ -52,7 +52,7 @@ func TestKubeconfig_WithoutTheAuthoritysKey(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			first.cluster.key = nil // as Open has it when the file is not there
+			first.Authority().key = nil // as Open has it when the file is not there
 			first.options.Now = at(test.later)
 			before, _ := os.ReadFile(conf)
 			_, err := first.Kubeconfig(conf, "https://127.0.0.1:6443", Admin())
@@ -70,7 +70,7 @@ func TestStale_LeavesShortLivesToTheirEnd(t *testing.T) {
 	p := mustOpen(t, t.TempDir(), Options{Now: at(epoch)})
 	profile := Admin().profile()
 	profile.lifetime = 10 * time.Minute
-	pair, err := p.cluster.issuePair(profile)
+	pair, err := p.Authority().issuePair(profile)
 	if err != nil {
 		t.Fatal(err)
 	}

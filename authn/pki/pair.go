@@ -27,9 +27,7 @@ func (p *Pair) TLS() tls.Certificate {
 
 // PEM encodes the pair.
 func (p *Pair) PEM() (cert, key []byte, err error) {
-	for _, c := range append([]*x509.Certificate{p.Cert}, p.rest...) {
-		cert = append(cert, encodeCertificate(c)...)
-	}
+	cert = encodeCertificates(append([]*x509.Certificate{p.Cert}, p.rest...))
 	key, err = encodeKey(p.Key)
 	return cert, key, err
 }
@@ -86,6 +84,34 @@ func (d *directory) readPair(name string) (*Pair, error) {
 	}
 	if p.Cert != nil && p.Key != nil && !samePublicKey(p.Key.Public(), p.Cert.PublicKey) {
 		return nil, fmt.Errorf("%s does not belong to %s: put back the one that was replaced, or remove both to have new ones made", d.path(name+".key"), d.path(name+".crt"))
+	}
+	return p, nil
+}
+
+// peekPair returns the pair of that name as it is, and changes nothing: while somebody else is writing it, it may have
+// half of it under another name.
+func (d *directory) peekPair(name string) (*Pair, error) {
+	p := &Pair{}
+	certs, err := readPEM(d, name+".crt", ParseCertificates)
+	if err != nil {
+		return nil, err
+	}
+	p.Cert, p.rest = certs[0], certs[1:]
+	for _, file := range []string{name + ".key", name + ".key" + next} {
+		key, err := readPEM(d, file, ParseKey)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if err == nil && samePublicKey(key.Public(), p.Cert.PublicKey) {
+			p.Key = key
+			return p, nil
+		}
+		if err == nil && file == name+".key" {
+			err = fmt.Errorf("%s does not belong to %s", d.path(file), d.path(name+".crt"))
+			if _, no := d.read(name + ".key" + next); no != nil {
+				return nil, err
+			}
+		}
 	}
 	return p, nil
 }

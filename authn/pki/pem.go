@@ -18,6 +18,14 @@ func encodeCertificate(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
+func encodeCertificates(certs []*x509.Certificate) []byte {
+	var data []byte
+	for _, c := range certs {
+		data = append(data, encodeCertificate(c)...)
+	}
+	return data
+}
+
 // encodeKey writes a key as kubeadm does: SEC 1 for ECDSA, PKCS #1 for RSA, PKCS #8 for all others.
 func encodeKey(key crypto.Signer) ([]byte, error) {
 	switch k := key.(type) {

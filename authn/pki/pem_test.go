@@ -61,7 +61,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	cert, err := selfSign("x", key, epoch)
+	cert, err := selfSign("x", key, epoch, authorityLifetime)
 	if err != nil {
 		f.Fatal(err)
 	}

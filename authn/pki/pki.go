@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,18 +23,21 @@ type Options struct {
 
 // PKI is the directory of a cluster's certificates. It is safe for use by many goroutines.
 type PKI struct {
-	options      Options
-	dir          *directory
-	cluster      *Authority
-	frontProxy   *Authority
-	etcd         *Authority
-	loopback     *Authority
-	accountKey   crypto.Signer
-	kubeletCalls tls.Certificate
-	proxyCalls   tls.Certificate
+	options  Options
+	dir      *directory
+	loopback *Authority
+	held     atomic.Pointer[held]
 
-	serving atomic.Pointer[tls.Certificate]
-	refresh sync.Mutex // held while serving is replaced
+	changing sync.Mutex // held while held is replaced
+	seen     []look     // the files, as they were when held was read
+}
+
+// held is what the directory's files held when they were last good.
+type held struct {
+	authorities []*Authority // as in the table
+	certs       []tls.Certificate
+	accountKey  crypto.Signer
+	accountKeys []crypto.PublicKey // further ones, which verify alone
 }
 
 // Open reads the directory of that name and makes what is missing. The directory's owner must see to it that no other
@@ -67,26 +71,28 @@ func (p *PKI) load() error {
 	if err := p.dir.mkdir("etcd"); err != nil {
 		return err
 	}
-	found := make([]*Authority, len(authorities))
-	tasks := []func() error{p.makeLoopback, func() (err error) { p.accountKey, err = p.dir.accountKey(); return }}
+	h := &held{authorities: make([]*Authority, len(authorities))}
+	tasks := []func() error{func() (err error) { h.accountKey, h.accountKeys, err = p.dir.accountKey(); return }}
 	for i, row := range authorities {
-		tasks = append(tasks, func() (err error) { found[i], err = p.authority(row.name, row.commonName); return })
+		tasks = append(tasks, func() (err error) { h.authorities[i], err = p.authority(row.name, row.commonName); return })
+	}
+	if p.loopback == nil {
+		tasks = append(tasks, p.makeLoopback)
 	}
 	if err := together(tasks...); err != nil {
 		return err
 	}
-	p.cluster, p.frontProxy, p.etcd = found[0], found[1], found[2]
 	rows := leaves(p.options.ServerNames, p.options.ServerIPs)
-	certs := make([]tls.Certificate, len(rows))
+	h.certs = make([]tls.Certificate, len(rows))
 	tasks = nil
 	for i, row := range rows {
-		tasks = append(tasks, func() (err error) { certs[i], err = p.leaf(row); return })
+		tasks = append(tasks, func() (err error) { h.certs[i], err = p.leaf(h.signer(row), row); return })
 	}
 	if err := together(tasks...); err != nil {
 		return err
 	}
-	p.serving.Store(&certs[0])
-	p.kubeletCalls, p.proxyCalls = certs[1], certs[2]
+	p.held.Store(h)
+	p.seen = p.dir.looks()
 	return p.dir.sync()
 }
 
@@ -113,40 +119,33 @@ func (p *PKI) authority(name, commonName string) (*Authority, error) {
 		return nil, err
 	}
 	now := p.options.Now()
-	a := &Authority{name: name, cert: pair.Cert, key: pair.Key, now: p.options.Now}
 	switch {
-	case a.cert == nil && a.key == nil:
-		if a.key, err = newKey(); err != nil {
+	case pair.Cert == nil && pair.Key == nil:
+		if pair.Key, err = newKey(); err != nil {
 			return nil, err
 		}
 		fallthrough
-	case a.cert == nil: // a crash, or somebody removed it: whoever trusts the key still does
-		if a.cert, err = selfSign(commonName, a.key, now); err != nil {
+	case pair.Cert == nil: // a crash, or somebody removed it: whoever trusts the key still does
+		if pair.Cert, err = selfSign(commonName, pair.Key, now, authorityLifetime); err != nil {
 			return nil, err
 		}
-		return a, p.dir.writePair(name, &Pair{Cert: a.cert, Key: a.key})
-	case !a.cert.IsCA:
+		return newAuthority(name, pair, p.options.Now), p.dir.writePair(name, pair)
+	case !pair.Cert.IsCA:
 		return nil, fmt.Errorf("%s is not the certificate of an authority (its basic constraints do not say CA)", p.dir.path(name+".crt"))
-	case now.After(a.cert.NotAfter):
-		return nil, fmt.Errorf("%s expired on %s: replace it, or remove it to have a new one made for the same key", p.dir.path(name+".crt"), a.cert.NotAfter.Format(time.DateOnly))
+	case now.After(pair.Cert.NotAfter):
+		return nil, fmt.Errorf("%s expired on %s: replace it, or remove it to have a new one made for the same key", p.dir.path(name+".crt"), pair.Cert.NotAfter.Format(time.DateOnly))
 	}
-	return a, nil
+	return newAuthority(name, pair, p.options.Now), nil
 }
 
 // signer is the authority of a row of the table.
-func (p *PKI) signer(row leaf) *Authority {
-	switch row.authority {
-	case frontProxyCA:
-		return p.frontProxy
-	case etcdCA:
-		return p.etcd
-	}
-	return p.cluster
+func (h *held) signer(row leaf) *Authority {
+	i := slices.IndexFunc(h.authorities, func(a *Authority) bool { return a.name == row.authority })
+	return h.authorities[i]
 }
 
 // leaf reads a certificate of the table, and issues it if it is missing, about to expire or short of a name.
-func (p *PKI) leaf(row leaf) (tls.Certificate, error) {
-	authority := p.signer(row)
+func (p *PKI) leaf(authority *Authority, row leaf) (tls.Certificate, error) {
 	pair, err := p.dir.readPair(row.name)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -155,7 +154,7 @@ func (p *PKI) leaf(row leaf) (tls.Certificate, error) {
 	why := "it is missing"
 	whole := pair.Cert != nil && pair.Key != nil
 	if whole {
-		if err := pair.Cert.CheckSignatureFrom(authority.cert); err != nil {
+		if !authority.signed(pair.Cert) {
 			return tls.Certificate{}, fmt.Errorf("%s is not signed by %s: put back the authority that signed it, or remove it and its key to have new ones made", crt, p.dir.path(row.authority+".crt"))
 		}
 		if why = row.profile.stale(pair.Cert, p.options.Now()); why == "" {
@@ -182,28 +181,31 @@ func (p *PKI) leaf(row leaf) (tls.Certificate, error) {
 }
 
 // Authority is the cluster's: it signs the API server's, the kubelets' and the clients' certificates.
-func (p *PKI) Authority() *Authority { return p.cluster }
+func (p *PKI) Authority() *Authority { return p.held.Load().authorities[0] }
 
 // FrontProxy is the authority of authenticating proxies, whose word on who is asking is believed. It must never sign
 // certificates of anybody else.
-func (p *PKI) FrontProxy() *Authority { return p.frontProxy }
+func (p *PKI) FrontProxy() *Authority { return p.held.Load().authorities[1] }
 
 // CABundle is what clients need to trust the server: ca.crt.
-func (p *PKI) CABundle() []byte { return p.cluster.PEM() }
+func (p *PKI) CABundle() []byte { return p.Authority().PEM() }
 
 // ServiceAccountKey signs service-account tokens.
-func (p *PKI) ServiceAccountKey() crypto.Signer { return p.accountKey }
+func (p *PKI) ServiceAccountKey() crypto.Signer { return p.held.Load().accountKey }
+
+// ServiceAccountKeys are further keys of tokens that are good still, or will be: while one key takes over from another.
+func (p *PKI) ServiceAccountKeys() []crypto.PublicKey { return p.held.Load().accountKeys }
 
 // KubeletClient is what the API server presents when it calls a kubelet.
-func (p *PKI) KubeletClient() tls.Certificate { return p.kubeletCalls }
+func (p *PKI) KubeletClient() tls.Certificate { return p.held.Load().certs[1] }
 
 // FrontProxyClient is what the API server presents when it acts as an authenticating proxy, towards aggregated API servers.
-func (p *PKI) FrontProxyClient() tls.Certificate { return p.proxyCalls }
+func (p *PKI) FrontProxyClient() tls.Certificate { return p.held.Load().certs[2] }
 
 // KubeletServing issues what a node's kubelet serves with. It is kept in memory alone.
 func (p *PKI) KubeletServing(node string, names []string, ips []net.IP) (tls.Certificate, error) {
 	id := Node(node)
-	pair, err := p.cluster.issuePair(profile{
+	pair, err := p.Authority().issuePair(profile{
 		commonName: id.User, organization: id.Groups,
 		usages: serverAuth, names: union([]string{node}, names), ips: ips,
 	})

@@ -12,24 +12,23 @@ func (p *PKI) ServerTLS() *tls.Config {
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"h2", "http/1.1"},
 		ClientAuth:     tls.RequestClientCert,
-		ClientCAs:      p.cluster.Pool(), // named in the handshake, so that clients can choose a certificate
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.serving.Load(), nil },
+		ClientCAs:      p.Authority().Pool(), // named in the handshake, so that clients can choose a certificate
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.ServingCertificate(), nil },
 	}
 }
 
 // ServingCertificate is what the API server serves with now.
-func (p *PKI) ServingCertificate() *tls.Certificate { return p.serving.Load() }
+func (p *PKI) ServingCertificate() *tls.Certificate { return &p.held.Load().certs[0] }
 
-// Refresh reads the serving certificate again, if somebody replaced it, and renews it when its end is near. Call it
-// now and then, such as once an hour. On an error the one in use stays.
+// Refresh issues again what is about to end, and reads what somebody replaced. Call it now and then, such as once an
+// hour. On an error all that is in use stays.
 func (p *PKI) Refresh() error {
-	p.refresh.Lock()
-	defer p.refresh.Unlock()
-	row := leaves(p.options.ServerNames, p.options.ServerIPs)[0]
-	cert, err := p.leaf(row)
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	unlock, err := p.dir.lock()
 	if err != nil {
 		return err
 	}
-	p.serving.Store(&cert)
-	return p.dir.sync()
+	defer unlock()
+	return p.load()
 }

@@ -46,8 +46,8 @@ func (c *connection) addClusterFlags(f *pflag.FlagSet) {
 
 // client returns the configuration, and the namespace that is meant.
 func (c *connection) client() (*rest.Config, string, error) {
-	if c.output != "" && c.output != "json" && c.output != "yaml" {
-		return nil, "", fmt.Errorf("--output %q is not known; choose json or yaml", c.output)
+	if err := c.checkOutput(); err != nil {
+		return nil, "", err
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.kubeconfig
@@ -71,6 +71,13 @@ func (c *connection) client() (*rest.Config, string, error) {
 	}
 	config.UserAgent = "coracle"
 	return config, namespace, nil
+}
+
+func (c *connection) checkOutput() error {
+	if c.output != "" && c.output != "json" && c.output != "yaml" {
+		return fmt.Errorf("--output %q is not known; choose json or yaml", c.output)
+	}
+	return nil
 }
 
 func exists(path string) bool {

@@ -24,6 +24,6 @@ authentication, RBAC, admission and TLS work, and why a request was let in or tu
 	if filepath.Base(program) == "kubectl-coracle" {
 		cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl coracle"}
 	}
-	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), tokenCommand(), nodeCommand(), versionCommand(version))
+	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), tokenCommand(), pkiCommand(), nodeCommand(), versionCommand(version))
 	return cmd
 }
