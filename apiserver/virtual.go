@@ -24,8 +24,11 @@ import (
 
 // virtual is the function for a verb on a kind that is not stored, nil for verbs that it does not have.
 func (c *call) virtual() func(*call) error {
-	if c.kind.Resource == "accessexplanations" {
+	switch c.kind.Resource {
+	case "accessexplanations":
 		return (*call).explainAccess
+	case "authenticators":
+		return c.authenticators()
 	}
 	switch c.info.Verb {
 	case "get":

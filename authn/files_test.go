@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -116,7 +117,7 @@ func TestBasicFile(t *testing.T) {
 		}
 	}
 	writeFile(t, path, "a,alice,1\nb,bob,2\nc,alice,3\n")
-	if _, err := f.Reload(); err == nil || err.Error() != path+`: line 3: the user "alice" is there already` {
+	if _, err := f.Reload(t.Context()); err == nil || err.Error() != path+`: line 3: the user "alice" is there already` {
 		t.Errorf("a user twice: %v", err)
 	}
 }
@@ -135,7 +136,7 @@ func TestFile_Reload(t *testing.T) {
 		mod = mod.Add(time.Second)
 		os.Chtimes(path, mod, mod)
 		for i := range 2 {
-			got, err := f.Reload()
+			got, err := f.Reload(t.Context())
 			if got != (changed && i == 0) {
 				t.Errorf("%s, look %d: changed %t, want %t", name, i+1, got, changed && i == 0)
 			}
@@ -166,7 +167,7 @@ func TestFile_Reload(t *testing.T) {
 // reloads counts calls and answers as it is told.
 type reloads struct{ calls int }
 
-func (r *reloads) Reload() (bool, error) { r.calls++; return r.calls == 3, nil }
+func (r *reloads) Reload(context.Context) (bool, error) { r.calls++; return r.calls == 3, nil }
 
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -214,12 +215,12 @@ func TestRoots(t *testing.T) {
 	c := newCA(t, "c", nil)
 	writeFile(t, path, encode(c.cert))
 	os.Chtimes(path, noon, noon)
-	if _, err := file.Reload(); err != nil {
+	if _, err := file.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	check("another file", map[*ca]Verdict{a: Accepted, b: Refused, c: Accepted})
 	writeFile(t, path, "nothing")
-	if _, err := file.Reload(); err == nil || !strings.HasSuffix(err.Error(), "ca.crt: there is no PEM certificate in it") {
+	if _, err := file.Reload(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "ca.crt: there is no PEM certificate in it") {
 		t.Errorf("a broken file: %v", err)
 	}
 	check("a broken file", map[*ca]Verdict{a: Accepted, c: Accepted})

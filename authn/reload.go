@@ -38,7 +38,7 @@ type look struct {
 // OpenFile reads and parses a file. The parser's errors are to read on after "PATH: ".
 func OpenFile[T any](path string, parse func([]byte) (T, error)) (*File[T], error) {
 	f := &File[T]{path: path, parse: parse}
-	if _, err := f.Reload(); err != nil {
+	if _, err := f.reload(); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -52,7 +52,9 @@ func (f *File[T]) Path() string { return f.path }
 
 // Reload looks whether the file was changed and, if so, reads it. It says whether Get answers something new. A broken file is
 // reported once, not each time that it is found still broken.
-func (f *File[T]) Reload() (changed bool, err error) {
+func (f *File[T]) Reload(context.Context) (changed bool, err error) { return f.reload() }
+
+func (f *File[T]) reload() (changed bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(f.path)
@@ -109,8 +111,8 @@ func unreadable(path string, err error) error {
 
 // Reloader is a strategy or file that can be brought up to date with what it was made from.
 type Reloader interface {
-	// Reload says whether anything changed. On an error all stays as it was.
-	Reload() (changed bool, err error)
+	// Reload says whether anything changed. On an error all stays as it was. When the context ends it gives up.
+	Reload(ctx context.Context) (changed bool, err error)
 }
 
 // Watch calls Reload now and then until the context ends, and tells report of errors and of changes (nil). It polls: that works
@@ -125,7 +127,7 @@ func Watch(ctx context.Context, every time.Duration, report func(Reloader, error
 		case <-tick.C:
 		}
 		for _, f := range files {
-			if changed, err := f.Reload(); err != nil || changed {
+			if changed, err := f.Reload(ctx); ctx.Err() == nil && (err != nil || changed) {
 				report(f, err)
 			}
 		}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"crypto"
 	"fmt"
 	"slices"
@@ -72,8 +73,8 @@ type keyFile struct {
 }
 
 // Reload puts the keys in use, if the file has changed.
-func (f keyFile) Reload() (bool, error) {
-	changed, err := f.file.Reload()
+func (f keyFile) Reload(ctx context.Context) (bool, error) {
+	changed, err := f.file.Reload(ctx)
 	if err != nil || !changed {
 		return false, err
 	}

@@ -91,7 +91,7 @@ func TestAccountKeys_Rotate(t *testing.T) {
 	}
 	reload := func() (errs []string) {
 		for _, f := range a.files {
-			if _, err := f.Reload(); err != nil {
+			if _, err := f.Reload(t.Context()); err != nil {
 				errs = append(errs, err.Error())
 			}
 		}

@@ -36,7 +36,8 @@ type Record struct {
 	Impersonation  []Opinion // of each permission that impersonating needed
 	Further        []Opinion // of each permission that was needed beside the request's own
 	Admission      []Step
-	Revision       int64 // the revision that was stored, 0 for none
+	Revision       int64  // the revision that was stored, 0 for none
+	Switched       string // the authenticator that the request switched, and how
 	Stages         []Stage
 
 	marked  time.Time // end of the last stage

@@ -36,7 +36,7 @@ func Kinds() []*catalog.Kind {
 		New: func() runtime.Object { return &AccessExplanation{TypeMeta: typeMeta("AccessExplanation")} },
 	}
 	explanation.GroupVersionKind = GroupVersion().WithKind("AccessExplanation")
-	return []*catalog.Kind{&explanation, &decisions, &own}
+	return []*catalog.Kind{&explanation, authenticators(), &decisions, &own}
 }
 
 func typeMeta(kind string) metav1.TypeMeta {

@@ -80,6 +80,7 @@ func summarize(r *decision.Record, own bool) *Decision {
 	if r.Revision != 0 {
 		d.StoredRevision = strconv.FormatInt(r.Revision, 10)
 	}
+	d.Switched = r.Switched
 	return d
 }
 

@@ -5,6 +5,7 @@
 //   - Decision: what was decided about one request, by each stage; its name is the request's Audit-ID.
 //   - AccessExplanation: whether somebody may do something, and why; a question that is answered, like
 //     SubjectAccessReview.
+//   - Authenticator: a strategy of authentication, and whether it is asked.
 //
 // A record is rendered when somebody reads it. Nothing here is on the way of other requests.
 // Start reading at Decision and Render.
@@ -51,6 +52,8 @@ type Decision struct {
 	Admission []Admission `json:"admission,omitempty"`
 	// StoredRevision is the resourceVersion that the request wrote.
 	StoredRevision string `json:"storedRevision,omitempty"`
+	// Switched is the authenticator that the request switched, and how.
+	Switched string `json:"switched,omitempty"`
 	// SmallestGrants together would have allowed a refused request.
 	SmallestGrants []*rbac.SmallestGrant `json:"smallestGrants,omitempty"`
 	Took           string                `json:"took"`

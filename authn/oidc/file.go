@@ -42,8 +42,8 @@ func OpenFile(path string, o Options) (*File, error) {
 }
 
 // Reload looks at the file, and takes over what it says if it was changed. It is to be called by one goroutine.
-func (f *File) Reload() (changed bool, err error) {
-	changed, err = f.file.Reload()
+func (f *File) Reload(ctx context.Context) (changed bool, err error) {
+	changed, err = f.file.Reload(ctx)
 	if err != nil || changed {
 		f.pending, f.told = nil, ""
 	}
@@ -62,7 +62,7 @@ func (f *File) Reload() (changed bool, err error) {
 	if f.pending == nil {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), reachTimeout)
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	if err := f.pending.Reach(ctx); err != nil {
 		if f.told == err.Error() {

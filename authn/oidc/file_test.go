@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,11 +39,11 @@ func TestFile_Reload(t *testing.T) {
 	}
 	check := func(when string, changed bool, wantErr, who string) {
 		t.Helper()
-		got, err := f.Reload()
+		got, err := f.Reload(t.Context())
 		if got != changed || (err == nil) != (wantErr == "") || err != nil && !strings.Contains(err.Error(), wantErr) {
 			t.Errorf("%s: changed %t, error %v; want %t, %q", when, got, err, changed, wantErr)
 		}
-		if again, err := f.Reload(); again || err != nil {
+		if again, err := f.Reload(t.Context()); again || err != nil {
 			t.Errorf("%s, a second look: changed %t, error %v", when, again, err)
 		}
 		a := f.Authenticate(t.Context(), &authn.Credentials{Token: p.token(t, "one", nil)})
@@ -65,6 +66,15 @@ func TestFile_Reload(t *testing.T) {
 		p.pages["https://new.example"+wellKnown] = `{"issuer":"https://new.example","jwks_uri":"` + idpURL + `/keys"}`
 	})
 	check("when it is there", true, "", "c:alice")
+	save(head + issuer("https://newer.example", "d:"))
+	p.change(func() {
+		p.pages["https://newer.example"+wellKnown] = `{"issuer":"https://newer.example","jwks_uri":"` + idpURL + `/keys"}`
+	})
+	over, end := context.WithCancel(t.Context())
+	end()
+	if _, err := f.Reload(over); err == nil {
+		t.Error("an issuer was reached after the context had ended")
+	}
 	os.Remove(path)
 	check("removed", false, "no such file", "c:alice")
 }

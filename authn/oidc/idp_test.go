@@ -52,6 +52,9 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 func (p *idp) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	url := r.URL.String()
 	p.served[url]++
 	p.auth = r.Header.Get("Authorization")

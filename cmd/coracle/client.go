@@ -102,7 +102,11 @@ func call(ctx context.Context, config *rest.Config, verb, path string, body, int
 		}
 		request = request.SetHeader("Content-Type", "application/json").Body(data)
 	}
-	data, err := request.Do(ctx).Raw()
+	result := request.Do(ctx)
+	if err := result.Error(); err != nil { // Raw alone would not read the Status that was answered
+		return err
+	}
+	data, err := result.Raw()
 	if err != nil {
 		// The server's own sentence, where the client saw the code alone.
 		var status metav1.Status

@@ -25,5 +25,6 @@ authentication, RBAC, admission and TLS work, and why a request was let in or tu
 		cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl coracle"}
 	}
 	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), tokenCommand(), pkiCommand(), nodeCommand(), versionCommand(version))
+	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), tokenCommand(), authnCommand(), nodeCommand(), versionCommand(version))
 	return cmd
 }

@@ -161,6 +161,9 @@ func tellDecision(w io.Writer, d *why.Decision) error {
 	if d.StoredRevision != "" {
 		fmt.Fprintf(&b, "\nStored as resourceVersion %s\n", d.StoredRevision)
 	}
+	if d.Switched != "" {
+		fmt.Fprintf(&b, "\nSwitched the authenticator %s\n", d.Switched)
+	}
 	fmt.Fprintf(&b, "\nTook %s", d.Took)
 	for i, s := range d.Stages {
 		sep := ", "
