@@ -26,5 +26,6 @@ authentication, RBAC, admission and TLS work, and why a request was let in or tu
 	}
 	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), tokenCommand(), pkiCommand(), nodeCommand(), versionCommand(version))
 	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), tokenCommand(), authnCommand(), nodeCommand(), versionCommand(version))
+	cmd.AddCommand(tokenReviewCommand(), frontProxyCommand())
 	return cmd
 }

@@ -14,16 +14,17 @@ import (
 // rooms lists, for each room, the rooms that it may import. Within a room everything may.
 func rooms() map[string][]string {
 	return map[string][]string{
-		"storage":     nil,
-		"authn":       nil,
-		"rbac":        nil,
-		"manifests":   nil,
-		"controllers": nil,
-		"kubelet-sim": nil,
-		"apiserver":   {"authn", "rbac", "storage"},
-		"cluster":     {"apiserver", "authn", "rbac", "storage", "manifests", "controllers", "kubelet-sim"},
-		"cmd":         {"cluster", "apiserver", "authn", "rbac", "storage", "manifests", "controllers", "kubelet-sim"},
-		"e2e":         {"cluster"},
+		"storage":      nil,
+		"authn":        nil,
+		"rbac":         nil,
+		"manifests":    nil,
+		"controllers":  nil,
+		"kubelet-sim":  nil,
+		"apiserver":    {"authn", "rbac", "storage"},
+		"cluster":      {"apiserver", "authn", "rbac", "storage", "manifests", "controllers", "kubelet-sim"},
+		"counterparts": {"authn"},
+		"cmd":          {"counterparts", "cluster", "apiserver", "authn", "rbac", "storage", "manifests", "controllers", "kubelet-sim"},
+		"e2e":          {"cluster"},
 	}
 }
 
