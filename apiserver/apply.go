@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"coracle/apiserver/authz"
@@ -21,7 +22,11 @@ import (
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
 	wanted := &unstructured.Unstructured{Object: map[string]any{}}
-	if err := yaml.Unmarshal(body.Bytes, &wanted.Object); err != nil {
+	asJSON, err := yaml.YAMLToJSON(body.Bytes)
+	if err == nil { // whole numbers stay whole
+		err = kjson.UnmarshalCaseSensitivePreserveInts(asJSON, &wanted.Object)
+	}
+	if err != nil {
 		return apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
 	}
 	if validation := fieldValidation(opts.FieldValidation); validation != metav1.FieldValidationIgnore {

@@ -51,7 +51,16 @@ func (c *call) decode(obj runtime.Object, want schema.GroupVersionKind, validati
 	if err != nil {
 		return err
 	}
-	warnings, err := c.Codec.Decode(body, want, obj, wire.Strictness(fieldValidation(validation)))
+	return c.read(body, want, obj, validation)
+}
+
+// read reads bytes into obj. What the client should know of them goes with the answer as warnings.
+func (c *call) read(body wire.Body, want schema.GroupVersionKind, obj runtime.Object, validation string) error {
+	var coerce wire.Coerce
+	if c.kind.Custom != nil && want == c.kind.GroupVersionKind {
+		coerce = c.kind.Custom.Coerce
+	}
+	warnings, err := c.Codec.Decode(body, want, obj, wire.Strictness(fieldValidation(validation)), coerce)
 	for _, text := range warnings {
 		warn(c.r.Context(), text)
 	}
@@ -81,6 +90,9 @@ func (c *call) createObject(obj runtime.Object, opts *metav1.CreateOptions) (*ca
 		return nil, nil, err
 	}
 
+	if err := c.refuseTerminating(m.GetName()); err != nil {
+		return nil, nil, err
+	}
 	a := &admission.Attributes{
 		Operation: admission.Create,
 		Kind:      c.kind,

@@ -173,6 +173,9 @@ func markDeleted(k *catalog.Kind, obj runtime.Object, m metav1.Object, opts *met
 	}
 	at := metav1.NewTime(now.Add(time.Duration(grace) * time.Second)).Rfc3339Copy()
 	m.SetDeletionTimestamp(&at)
+	if k.Strategy.PrepareForDelete != nil {
+		k.Strategy.PrepareForDelete(obj)
+	}
 	m.SetDeletionGracePeriodSeconds(&grace)
 	if m.GetGeneration() > 0 {
 		m.SetGeneration(m.GetGeneration() + 1)

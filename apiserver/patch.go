@@ -69,12 +69,8 @@ func (c *call) patch() error {
 				return nil, err
 			}
 			obj := c.kind.New()
-			warnings, err := c.Codec.Decode(wire.Body{Bytes: after, ContentType: wire.JSON}, c.kind.GroupVersionKind, obj, wire.Strictness(fieldValidation(opts.FieldValidation)))
-			if err != nil {
+			if err := c.read(wire.Body{Bytes: after, ContentType: wire.JSON}, c.kind.GroupVersionKind, obj, opts.FieldValidation); err != nil {
 				return nil, patchedInvalid(c, after, err)
-			}
-			for _, text := range warnings {
-				warn(c.r.Context(), text)
 			}
 			return obj, nil
 		},

@@ -37,7 +37,9 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	c := &call{Server: s, w: w, r: r, info: info, rec: decision.From(r.Context())}
-	c.kind = s.Catalog.ByResource(schema.GroupVersionResource{Group: info.APIGroup, Version: info.APIVersion, Resource: info.Resource})
+	kind, release := s.kind(info)
+	defer release()
+	c.kind = kind
 	if c.kind == nil || !c.scopeMatches() {
 		return s.notServed(w, r, info.APIGroup)
 	}

@@ -36,7 +36,7 @@ func (c *call) scale() error {
 		if err != nil {
 			return err
 		}
-		s, err := scaleOf(obj)
+		s, err := c.scaleOf(obj)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,10 @@ func (c *call) patchScale(f wire.Format) error {
 		return err
 	}
 	media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
-	supported := []string{string(types.JSONPatchType), string(types.MergePatchType), string(types.StrategicMergePatchType)}
+	supported := []string{string(types.JSONPatchType), string(types.MergePatchType)}
+	if c.kind.Custom == nil {
+		supported = append(supported, string(types.StrategicMergePatchType))
+	}
 	if err != nil || !allows(supported, media) {
 		return unsupportedPatch(c.offer(), supported)
 	}
@@ -87,7 +90,7 @@ func (c *call) patchScale(f wire.Format) error {
 			return nil, err
 		}
 		wanted := &autoscalingv1.Scale{}
-		_, err = c.Codec.Decode(wire.Body{Bytes: after, ContentType: wire.JSON}, c.sub.Kind, wanted, wire.Strictness(fieldValidation(opts.FieldValidation)))
+		_, err = c.Codec.Decode(wire.Body{Bytes: after, ContentType: wire.JSON}, c.sub.Kind, wanted, wire.Strictness(fieldValidation(opts.FieldValidation)), nil)
 		return wanted, err
 	})
 }
@@ -98,7 +101,7 @@ func (c *call) rescale(f wire.Format, opts runtime.Object, dry bool, next func(*
 		options: opts,
 		dryRun:  dry,
 		next: func(old runtime.Object) (runtime.Object, error) {
-			now, err := scaleOf(old)
+			now, err := c.scaleOf(old)
 			if err != nil {
 				return nil, err
 			}
@@ -122,13 +125,13 @@ func (c *call) rescale(f wire.Format, opts runtime.Object, dry bool, next func(*
 			if wanted.UID != "" {
 				m.SetUID(wanted.UID)
 			}
-			return obj, setReplicas(obj, wanted.Spec.Replicas)
+			return obj, c.setReplicas(obj, wanted.Spec.Replicas)
 		},
 	})
 	if err != nil {
 		return err
 	}
-	s, err := scaleOf(obj)
+	s, err := c.scaleOf(obj)
 	if err != nil {
 		return err
 	}
@@ -139,7 +142,7 @@ func (c *call) rescale(f wire.Format, opts runtime.Object, dry bool, next func(*
 	return nil
 }
 
-func scaleOf(obj runtime.Object) (*autoscalingv1.Scale, error) {
+func (c *call) scaleOf(obj runtime.Object) (*autoscalingv1.Scale, error) {
 	s := &autoscalingv1.Scale{TypeMeta: metav1.TypeMeta{Kind: "Scale", APIVersion: "autoscaling/v1"}}
 	var selector *metav1.LabelSelector
 	var replicas *int32
@@ -154,7 +157,7 @@ func scaleOf(obj runtime.Object) (*autoscalingv1.Scale, error) {
 		s.ObjectMeta, replicas, s.Status.Replicas = scaleMeta(&o.ObjectMeta), o.Spec.Replicas, o.Status.Replicas
 		s.Status.Selector = labels.SelectorFromSet(o.Spec.Selector).String()
 	default:
-		return nil, fmt.Errorf("a %s cannot be scaled", obj.GetObjectKind().GroupVersionKind().Kind)
+		return c.customScale(obj)
 	}
 	if replicas != nil {
 		s.Spec.Replicas = *replicas
@@ -176,7 +179,7 @@ func scaleMeta(m *metav1.ObjectMeta) metav1.ObjectMeta {
 	}
 }
 
-func setReplicas(obj runtime.Object, n int32) error {
+func (c *call) setReplicas(obj runtime.Object, n int32) error {
 	switch o := obj.(type) {
 	case *appsv1.Deployment:
 		o.Spec.Replicas = &n
@@ -186,6 +189,8 @@ func setReplicas(obj runtime.Object, n int32) error {
 		o.Spec.Replicas = &n
 	case *corev1.ReplicationController:
 		o.Spec.Replicas = &n
+	default:
+		return c.setCustomReplicas(obj, n)
 	}
 	return nil
 }

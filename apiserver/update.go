@@ -205,7 +205,7 @@ func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object,
 	if err := fieldowner.KeepTimes(obj, old); err != nil {
 		return nil, explicit, apierrors.NewInternalError(err)
 	}
-	if st := c.kind.Strategy; st.Generation && (!sameButStatus(obj, old) ||
+	if st := c.kind.Strategy; st.Generation && (!sameButStatus(obj, old) || st.CountsStatus && !sameStatus(obj, old) ||
 		st.CountsAnnotations && !apiequality.Semantic.DeepEqual(m.GetAnnotations(), oldMeta.GetAnnotations())) {
 		m.SetGeneration(oldMeta.GetGeneration() + 1)
 	}
@@ -273,6 +273,13 @@ func (c *call) carryOver(obj, old runtime.Object, m, oldMeta metav1.Object) {
 		m.SetOwnerReferences(oldMeta.GetOwnerReferences())
 		m.SetFinalizers(oldMeta.GetFinalizers())
 	}
+}
+
+// sameStatus tells whether two states have the same status. Kinds that have Go types are not asked.
+func sameStatus(a, b runtime.Object) bool {
+	x, ok := a.(runtime.Unstructured)
+	y, both := b.(runtime.Unstructured)
+	return !ok || !both || apiequality.Semantic.DeepEqual(x.UnstructuredContent()["status"], y.UnstructuredContent()["status"])
 }
 
 // sameButStatus tells whether two states differ in metadata and status at most.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/api/validation/path"
@@ -64,7 +65,9 @@ func (c *call) validateMetadata(m metav1.Object) field.ErrorList {
 		name = validation.NameIsDNSSubdomain
 	}
 	errs := validation.ValidateObjectMetaAccessor(m, c.kind.Namespaced, name, field.NewPath("metadata"))
-	errs = append(errs, catalog.ValidateFinalizers(m)...)
+	if c.kind.Custom == nil && c.kind.Group != apiextensionsv1.GroupName { // apiextensions-apiserver does not ask for it
+		errs = append(errs, catalog.ValidateFinalizers(m)...)
+	}
 	if len(errs) > 0 {
 		return errs
 	}

@@ -84,6 +84,8 @@ func (c *call) stream(ctx context.Context, w *cache.Watcher, out *eventStream, o
 		select {
 		case <-c.stop:
 			return nil
+		case <-c.kind.Replaced():
+			return nil
 		case <-ctx.Done():
 			return nil
 		case <-bookmarks.C:

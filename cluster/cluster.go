@@ -21,6 +21,7 @@ import (
 	"coracle/apiserver"
 	"coracle/apiserver/admission"
 	"coracle/apiserver/catalog"
+	"coracle/apiserver/customresource"
 	"coracle/apiserver/decision"
 	"coracle/apiserver/fieldowner"
 	"coracle/apiserver/openapi"
@@ -103,6 +104,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		return nil, fmt.Errorf("read the objects in %s: %w", config.DataDir, err)
 	}
 	objects := registry.New(stored, kinds)
+	definitions := customresource.Serve(kinds, objects, config.Now, config.Log)
 
 	// Who asks, may they, and what may be written: in the order in which a request meets them.
 	who, err := authenticators(config, keys, objects, c.URL)
@@ -185,6 +187,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		return nil, err
 	}
 	c.parts.Go(func() { authorizers.Run(running, config.Log) })
+	c.run(running, "custom resources", &customresource.Cleaner{Definitions: definitions, Store: objects, Client: own.CoreV1().RESTClient()})
 	if err := c.startControllers(running, clients, identities, who.tokens); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,9 @@ import (
 
 // Deprecation is the warning that goes with every answer about the kind, or "" for kinds that are there to stay.
 func (k *Kind) Deprecation() string {
+	if k.Custom != nil {
+		return k.Custom.Deprecation
+	}
 	obj := k.New()
 	deprecated, ok := obj.(interface{ APILifecycleDeprecated() (major, minor int) })
 	if !ok {

@@ -44,6 +44,8 @@ type Kind struct {
 
 	// SchemaHash changes with the schema of a kind that has no Go type; "" for the others.
 	SchemaHash string
+	// Custom is set for kinds that a CustomResourceDefinition describes.
+	Custom *Custom
 
 	Strategy     Strategy
 	Table        Table
@@ -100,13 +102,16 @@ type Strategy struct {
 	// Warnings are sent to the client in Warning headers.
 	Warnings func(obj, old runtime.Object) []string
 	// Generation: metadata.generation is 1 at creation and grows when anything but metadata and status changes,
-	// or, where CountsAnnotations, when annotations do.
+	// or, where CountsAnnotations, when annotations do, or, where CountsStatus, when status does.
 	Generation        bool
 	CountsAnnotations bool
+	CountsStatus      bool
 	// AllowCreateOnUpdate: PUT to a name that does not exist creates it.
 	AllowCreateOnUpdate bool
 	// RequireVersion: an update without resourceVersion is refused.
 	RequireVersion bool
+	// PrepareForDelete is called when a deletion marks the object.
+	PrepareForDelete func(obj runtime.Object)
 	// GracePeriod tells how long a deletion takes: the object is marked first and gone when its owner
 	// confirms with 0. asked is the client's wish, nil for none. A nil func or an answer of 0 means at once.
 	GracePeriod func(obj runtime.Object, asked *int64) int64

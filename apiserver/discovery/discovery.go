@@ -67,7 +67,9 @@ func Resources(kinds []*catalog.Kind, gv schema.GroupVersion) *metav1.APIResourc
 			Name: k.Resource, SingularName: k.Singular, Namespaced: k.Namespaced, Kind: k.Kind,
 			Verbs: k.AllVerbs(), ShortNames: k.ShortNames, Categories: k.Categories,
 		}
-		if k.ToStored == nil && slices.Contains(k.AllVerbs(), "get") && k.Resource != "componentstatuses" {
+		if k.Custom != nil {
+			r.StorageVersionHash = storageVersionHash(k.GroupKind().WithVersion(k.Custom.StorageVersion))
+		} else if k.ToStored == nil && slices.Contains(k.AllVerbs(), "get") && k.Resource != "componentstatuses" {
 			r.StorageVersionHash = storageVersionHash(k.GroupVersionKind)
 		}
 		l.APIResources = append(l.APIResources, r)

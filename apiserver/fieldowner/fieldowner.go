@@ -52,7 +52,10 @@ func (o *Owners) Warm() { o.converter() }
 
 // Manager returns the manager of a kind, or of one of its subresources.
 func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.FieldManager, error) {
-	key := k.GroupVersionKind.String() + "/" + subresource + "/" + k.SchemaHash
+	if k.Custom != nil {
+		return k.Custom.Managers(subresource)
+	}
+	key := k.GroupVersionKind.String() + "/" + subresource
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if m, ok := o.managers[key]; ok {

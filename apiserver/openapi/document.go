@@ -1,7 +1,7 @@
 package openapi
 
 import (
-	"reflect"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,7 +16,7 @@ const gvkExtension = "x-kubernetes-group-version-kind"
 
 // v3 makes the document of one group and version.
 func v3(kinds []*catalog.Kind, gv schema.GroupVersion, info *spec.Info) *spec3.OpenAPI {
-	m := newModels("#/components/schemas/")
+	m := newModels(refV3)
 	doc := &spec3.OpenAPI{Version: "3.0.0", Info: info, Paths: &spec3.Paths{Paths: map[string]*spec3.Path{}}}
 	for _, p := range paths(kinds, gv) {
 		item := &spec3.Path{}
@@ -58,6 +58,14 @@ func (p param) v3() *spec3.Parameter {
 
 var mediaTypes = [...]string{"application/json", "application/yaml", "application/vnd.kubernetes.protobuf"}
 
+// media are the types that an operation answers in.
+func (op operation) media() []string {
+	if op.custom {
+		return mediaTypes[:2]
+	}
+	return mediaTypes[:]
+}
+
 func (op operation) v3(m *models, tag string) *spec3.Operation {
 	o := &spec3.Operation{OperationProps: spec3.OperationProps{
 		Tags: []string{tag}, Description: op.summary, OperationId: op.id,
@@ -69,8 +77,8 @@ func (op operation) v3(m *models, tag string) *spec3.Operation {
 		o.Parameters = append(o.Parameters, p.v3())
 	}
 	answer := &spec3.Response{ResponseProps: spec3.ResponseProps{Description: "OK", Content: map[string]*spec3.MediaType{}}}
-	for _, t := range mediaTypes {
-		answer.Content[t] = &spec3.MediaType{MediaTypeProps: spec3.MediaTypeProps{Schema: m.schema(op.answer)}}
+	for _, t := range op.media() {
+		answer.Content[t] = &spec3.MediaType{MediaTypeProps: spec3.MediaTypeProps{Schema: op.answer.in(m)}}
 	}
 	o.Responses.StatusCodeResponses[200] = answer
 	if op.created {
@@ -81,9 +89,12 @@ func (op operation) v3(m *models, tag string) *spec3.Operation {
 		types := []string{"*/*"}
 		if op.action == "patch" {
 			types = []string{"application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml"}
+			if op.custom {
+				types = slices.Delete(types, 2, 3)
+			}
 		}
 		for _, t := range types {
-			content[t] = &spec3.MediaType{MediaTypeProps: spec3.MediaTypeProps{Schema: m.schema(op.body)}}
+			content[t] = &spec3.MediaType{MediaTypeProps: spec3.MediaTypeProps{Schema: op.body.in(m)}}
 		}
 		o.RequestBody = &spec3.RequestBody{RequestBodyProps: spec3.RequestBodyProps{Content: content, Required: op.method != "delete"}}
 	}
@@ -94,7 +105,7 @@ func (op operation) v3(m *models, tag string) *spec3.Operation {
 
 // v2 makes the document of everything.
 func v2(kinds []*catalog.Kind, gvs []schema.GroupVersion, info *spec.Info) *spec.Swagger {
-	m := newModels("#/definitions/")
+	m := newModels(refV2)
 	doc := &spec.Swagger{SwaggerProps: spec.SwaggerProps{
 		Swagger: "2.0", Info: info, Paths: &spec.Paths{Paths: map[string]spec.PathItem{}}, Definitions: spec.Definitions{},
 	}}
@@ -165,10 +176,10 @@ func (p param) v2() spec.Parameter {
 }
 
 func (op operation) v2(m *models, tag string) *spec.Operation {
-	ok := spec.Response{ResponseProps: spec.ResponseProps{Description: "OK", Schema: m.schema(op.answer)}}
+	ok := spec.Response{ResponseProps: spec.ResponseProps{Description: "OK", Schema: op.answer.in(m)}}
 	o := &spec.Operation{OperationProps: spec.OperationProps{
 		Tags: []string{tag}, Description: op.summary, ID: op.id, Schemes: []string{"https"},
-		Consumes: []string{"*/*"}, Produces: mediaTypes[:],
+		Consumes: []string{"*/*"}, Produces: op.media(),
 		Responses: &spec.Responses{ResponsesProps: spec.ResponsesProps{StatusCodeResponses: map[int]spec.Response{
 			200: ok, 401: {ResponseProps: spec.ResponseProps{Description: "Unauthorized"}},
 		}}},
@@ -178,7 +189,7 @@ func (op operation) v2(m *models, tag string) *spec.Operation {
 	}
 	if op.body != nil {
 		o.Parameters = append(o.Parameters, spec.Parameter{ParamProps: spec.ParamProps{
-			Name: "body", In: "body", Required: op.method != "delete", Schema: m.schema(op.body),
+			Name: "body", In: "body", Required: op.method != "delete", Schema: op.body.in(m),
 		}})
 	}
 	for _, p := range op.params {
@@ -191,9 +202,13 @@ func (op operation) v2(m *models, tag string) *spec.Operation {
 
 // markKinds tells which schemas are kinds, so that clients find a kind's schema.
 func markKinds(m *models, kinds []*catalog.Kind, gv schema.GroupVersion) {
-	mark := func(t reflect.Type, kind string) {
-		m.schema(t)
-		if s := m.schemas[modelName(t)]; s != nil {
+	mark := func(f form, kind string) {
+		f.in(m)
+		t, ok := f.(goType)
+		if !ok {
+			return // a custom kind's schema says so itself
+		}
+		if s := m.schemas[modelName(t.of)]; s != nil {
 			var have []any
 			if s.Extensions != nil {
 				have, _ = s.Extensions[gvkExtension].([]any)
@@ -205,9 +220,9 @@ func markKinds(m *models, kinds []*catalog.Kind, gv schema.GroupVersion) {
 		if k.GroupVersion() != gv {
 			continue
 		}
-		mark(typeOf(k.New()), k.Kind)
+		mark(objectOf(k), k.Kind)
 		if k.NewList != nil {
-			mark(typeOf(k.NewList()), k.ListKind())
+			mark(listForm(k), k.ListKind())
 		}
 		for _, s := range k.Subresources {
 			if s.New != nil && s.Kind.GroupVersion() == gv && s.Kind != k.GroupVersionKind {
@@ -215,8 +230,8 @@ func markKinds(m *models, kinds []*catalog.Kind, gv schema.GroupVersion) {
 			}
 		}
 	}
-	mark(reflect.TypeFor[metav1.DeleteOptions](), "DeleteOptions")
-	mark(reflect.TypeFor[metav1.WatchEvent](), "WatchEvent")
+	mark(typeOf(&metav1.DeleteOptions{}), "DeleteOptions")
+	mark(typeOf(&metav1.WatchEvent{}), "WatchEvent")
 }
 
 func gvkOf(gvk schema.GroupVersionKind) map[string]any {
@@ -224,7 +239,7 @@ func gvkOf(gvk schema.GroupVersionKind) map[string]any {
 }
 
 func tag(gv schema.GroupVersion) string {
-	name, _, _ := strings.Cut(gv.Group, ".")
+	name := groupID(gv.Group)
 	if name == "" {
 		name = "core"
 	}

@@ -2,7 +2,6 @@ package openapi
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,8 +15,9 @@ type operation struct {
 	method, id, action, summary string
 	gvk                         schema.GroupVersionKind
 	params                      []param
-	body, answer                reflect.Type
+	body, answer                form
 	created                     bool // 201 besides 200
+	custom                      bool // neither protobuf nor strategic merge patches
 }
 
 type param struct{ name, kind, doc string }
@@ -75,7 +75,7 @@ func collection(k *catalog.Kind, base string, in []param) path {
 	if has(k, "create") {
 		p.ops = append(p.ops, operation{
 			method: "post", action: "post", id: opID("create", k, ""), summary: "create " + article(k.Kind), gvk: k.GroupVersionKind,
-			params: writeParams(false), body: typeOf(k.New()), answer: typeOf(k.New()), created: true,
+			params: writeParams(false), body: objectOf(k), answer: objectOf(k), created: true, custom: k.Custom != nil,
 		})
 	}
 	if has(k, "deletecollection") {
@@ -91,13 +91,16 @@ func single(k *catalog.Kind, base string, in []param) path {
 	return path{
 		url:    base + "/{name}",
 		params: append([]param{{"{name}", "string", "name of the " + k.Kind}}, append(in[:len(in):len(in)], pretty)...),
-		ops:    object4(k, k.AllVerbs(), "", k.GroupVersionKind, typeOf(k.New())),
+		ops:    object4(k, k.AllVerbs(), "", k.GroupVersionKind, objectOf(k)),
 	}
 }
 
 func subresource(k *catalog.Kind, s catalog.Subresource, base string, in []param) path {
 	t := typeOf(&metav1.Status{})
-	if s.New != nil {
+	switch {
+	case s.Kind == k.GroupVersionKind:
+		t = objectOf(k)
+	case s.New != nil:
 		t = typeOf(s.New())
 	}
 	return path{
@@ -108,14 +111,14 @@ func subresource(k *catalog.Kind, s catalog.Subresource, base string, in []param
 }
 
 // object4 are the operations on one object, or on one subresource of it.
-func object4(k *catalog.Kind, verbs []string, sub string, gvk schema.GroupVersionKind, t reflect.Type) []operation {
+func object4(k *catalog.Kind, verbs []string, sub string, gvk schema.GroupVersionKind, t form) []operation {
 	what := ""
 	if sub != "" {
 		what = sub + " of "
 	}
 	var ops []operation
 	for _, v := range verbs {
-		op := operation{gvk: gvk, answer: t}
+		op := operation{gvk: gvk, answer: t, custom: k.Custom != nil}
 		switch v {
 		case "get":
 			op.method, op.action, op.id, op.summary = "get", "get", opID("read", k, sub), "read "+what+"the specified "+k.Kind
@@ -145,21 +148,33 @@ func object4(k *catalog.Kind, verbs []string, sub string, gvk schema.GroupVersio
 func list(k *catalog.Kind, suffix string) operation {
 	return operation{
 		method: "get", action: "list", id: opID("list", k, "") + suffix,
-		summary: "list or watch objects of kind " + k.Kind, gvk: k.GroupVersionKind, answer: typeOf(k.NewList()),
+		summary: "list or watch objects of kind " + k.Kind, gvk: k.GroupVersionKind, answer: listForm(k), custom: k.Custom != nil,
 	}
 }
 
 func opID(verb string, k *catalog.Kind, sub string) string {
 	group := "Core"
 	if k.Group != "" {
-		name, _, _ := strings.Cut(k.Group, ".")
-		group = title(name)
+		group = title(groupID(k.Group))
 	}
 	scope := ""
 	if k.Namespaced {
 		scope = "Namespaced"
 	}
 	return fmt.Sprintf("%s%s%s%s%s%s", verb, group, title(k.Version), scope, k.Kind, title(sub))
+}
+
+// groupID is a group in the names of operations: its first word, or all of them in groups of others than Kubernetes,
+// since many of those begin alike.
+func groupID(group string) string {
+	words := strings.Split(group, ".")
+	if len(words) == 1 || strings.HasSuffix(group, ".k8s.io") {
+		return words[0]
+	}
+	for i := range words[1:] {
+		words[i+1] = title(words[i+1])
+	}
+	return strings.Join(words, "")
 }
 
 func title(s string) string {
@@ -175,8 +190,6 @@ func article(kind string) string {
 	}
 	return "a " + kind
 }
-
-func typeOf(obj any) reflect.Type { return reflect.TypeOf(obj).Elem() }
 
 var pretty = param{"pretty", "string", "If 'true', then the output is pretty printed."}
 

@@ -218,3 +218,16 @@ func tooLarge(asked, have int64) error {
 	}
 	return err
 }
+
+// Under lists what is kept of a resource, whether or not a kind is served that it is of.
+func (r *Registry) Under(ctx context.Context, gr schema.GroupResource) ([]*cache.Entry, error) {
+	l, err := r.List(ctx, storagePrefix(gr), 0, "", 0)
+	return l.Entries, err
+}
+
+// Remove removes what is kept, in the state given, as it is.
+// Errors: storage.ErrConflict, storage.ErrNotFound.
+func (r *Registry) Remove(ctx context.Context, current *cache.Entry) error {
+	_, err := r.cache.Delete(ctx, current.Key, current.Revision)
+	return err
+}

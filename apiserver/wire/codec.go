@@ -10,11 +10,13 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
@@ -62,9 +64,13 @@ type Body struct {
 	ContentType string
 }
 
+// Coerce brings a decoded object of a kind that has no Go type into its schema's form, and returns the paths of the
+// fields that the schema does not know if they are to be reported.
+type Coerce func(obj runtime.Object, report bool) (unknown []string, err error)
+
 // Decode reads a body into an object of the kind wanted, and returns warnings for the client.
 // All errors are Status errors: 400 for what cannot be understood, 415 for an unknown media type.
-func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object, s Strictness) ([]string, error) {
+func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object, s Strictness, coerce Coerce) ([]string, error) {
 	var decoder runtime.Decoder
 	media, _, err := mime.ParseMediaType(b.ContentType)
 	if b.ContentType == "" {
@@ -88,25 +94,53 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 	}
 
 	obj, got, err := decoder.Decode(b.Bytes, &want, into)
-	var warnings []string
+	var wrong []error
 	if err != nil {
 		strict, isStrict := runtime.AsStrictDecodingError(err)
-		if !isStrict || obj == nil || s == Strict {
+		if !isStrict || obj == nil {
 			return nil, decodeError(err, want, got, b.Bytes)
 		}
-		for _, e := range strict.Errors() {
-			warnings = append(warnings, e.Error())
+		wrong = strict.Errors()
+	}
+	if coerce != nil && *got == want {
+		unknown, err := coerce(into, s != Ignore)
+		if err != nil {
+			return nil, decodeError(err, want, got, b.Bytes)
 		}
+		for _, path := range unknown {
+			wrong = append(wrong, fmt.Errorf("unknown field %q", path))
+		}
+	}
+	if s == Strict && len(wrong) > 0 {
+		return nil, decodeError(runtime.NewStrictDecodingError(wrong), want, got, b.Bytes)
 	}
 	if got.GroupVersion() != want.GroupVersion() {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)",
 			got.GroupVersion(), want.GroupVersion()))
 	}
+	if coerce != nil && got.Kind != want.Kind {
+		return nil, otherKind(obj, want)
+	}
 	if obj != into || got.Kind != want.Kind {
 		return nil, decodeError(fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", got.Version, got.Kind, hub(want.Group), want.Kind), want, got, nil)
 	}
 	obj.GetObjectKind().SetGroupVersionKind(want)
+	var warnings []string
+	for _, e := range wrong {
+		warnings = append(warnings, e.Error())
+	}
 	return warnings, nil
+}
+
+// otherKind refuses a custom resource that says to be of another kind: as invalid, since it has been understood.
+func otherKind(obj runtime.Object, want schema.GroupVersionKind) error {
+	name := ""
+	if m, err := meta.Accessor(obj); err == nil {
+		name = m.GetName()
+	}
+	return apierrors.NewInvalid(want.GroupKind(), name, field.ErrorList{
+		field.Invalid(field.NewPath("kind"), obj.GetObjectKind().GroupVersionKind().Kind, "must be "+want.Kind),
+	})
 }
 
 // hub is the Go package of upstream's internal types of a group, to which it converts what it reads; the name is part of
