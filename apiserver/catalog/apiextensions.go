@@ -7,6 +7,8 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"coracle/apiserver/crdvalidation"
 )
 
 func apiextensionsKinds() []*Kind {
@@ -18,11 +20,14 @@ func apiextensionsKinds() []*Kind {
 			Categories:   inExtensions(),
 			Subresources: onlyStatus(),
 			Strategy: Strategy{
-				Default:          on(defaultDefinition),
-				PrepareForCreate: on(prepareDefinition),
-				PrepareForUpdate: onChange(prepareDefinitionChange),
-				Generation:       true,
-				RequireVersion:   true,
+				Default:              on(defaultDefinition),
+				PrepareForCreate:     on(prepareDefinition),
+				PrepareForUpdate:     onChange(prepareDefinitionChange),
+				Validate:             check(crdvalidation.Validate),
+				Revalidate:           checkChange(crdvalidation.ValidateChange),
+				ValidateStatusUpdate: checkChange(func(d, _ *definition) errorList { return crdvalidation.ValidateStatus(d) }),
+				Generation:           true,
+				RequireVersion:       true,
 			},
 			Table: table(definitionCells,
 				nameColumn(),
