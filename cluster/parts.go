@@ -25,6 +25,7 @@ import (
 	"coracle/controllers/rootca"
 	"coracle/controllers/scheduler"
 	"coracle/controllers/serviceaccount"
+	"coracle/controllers/statefulset"
 	"coracle/controllers/token"
 	"coracle/controllers/ttlafterfinished"
 	kubeletsim "coracle/kubelet-sim"
@@ -81,6 +82,7 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "replicaset", replicaset.New(account("replicaset-controller"), shared, log))
 	c.run(ctx, "replication", replicaset.NewReplication(account("replication-controller"), shared, log))
 	c.run(ctx, "deployment", deployment.New(account("deployment-controller"), shared, log))
+	c.run(ctx, "statefulset", statefulset.New(account("statefulset-controller"), shared, log))
 	c.run(ctx, "daemonset", daemonset.New(account("daemon-set-controller"), shared, log))
 	c.run(ctx, "job", job.New(account("job-controller"), shared, log))
 	c.run(ctx, "cronjob", cronjob.New(account("cronjob-controller"), shared, log))

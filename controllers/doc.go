@@ -27,6 +27,7 @@
 //	endpoints        endpointslice-controller                 EndpointSlices: where a Service's pods are
 //	                 endpoint-controller                      the same as Endpoints
 //	                 endpointslicemirroring-controller        EndpointSlices for Endpoints made by hand
+//	statefulset      statefulset-controller                   pods of StatefulSets, each with a name and claims of its own
 //	daemonset        daemon-set-controller                    a pod of each DaemonSet on every node that it suits
 //	job              job-controller                           pods for Jobs, until enough have ended well
 //	cronjob          cronjob-controller                       Jobs by the clock

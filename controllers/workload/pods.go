@@ -26,10 +26,10 @@ type Owner interface {
 	runtime.Object
 }
 
-// Pods makes and deletes pods in the name of their owners and writes an Event for each.
+// Pods makes and deletes pods in the name of their owners and tells of each.
 type Pods struct {
 	client kubernetes.Interface
-	events *event.Recorder
+	tell   Tell
 	lister corelisters.PodLister
 	made   *loop.Written[types.UID] // by owner
 
@@ -37,17 +37,36 @@ type Pods struct {
 	deleted map[types.UID][]deletion // by owner: what the cache may still show
 }
 
+// Tell is called when a pod was made or deleted (verb is create or delete), or could not be.
+type Tell func(owner Owner, verb string, pod *v1.Pod, err error)
+
 // deletion is a pod that was asked to go.
 type deletion struct {
 	name cache.ObjectName
 	uid  types.UID
 }
 
-// NewPods makes a Pods that writes with client. Call it before the factory starts.
+// NewPods makes a Pods that writes with client, and an Event for each pod. Call it before the factory starts.
 func NewPods(client kubernetes.Interface, factory informers.SharedInformerFactory, events *event.Recorder) *Pods {
+	return NewPodsTelling(client, factory, func(owner Owner, verb string, pod *v1.Pod, err error) {
+		switch {
+		case verb == "create" && err != nil:
+			events.Warning(owner, "FailedCreate", "Error creating: %v", err)
+		case verb == "create":
+			events.Normal(owner, "SuccessfulCreate", "Created pod: %v", pod.Name)
+		case err != nil:
+			events.Warning(owner, "FailedDelete", "Error deleting: %v", err)
+		default:
+			events.Normal(owner, "SuccessfulDelete", "Deleted pod: %v", pod.Name)
+		}
+	})
+}
+
+// NewPodsTelling is NewPods for those who tell it in other words.
+func NewPodsTelling(client kubernetes.Interface, factory informers.SharedInformerFactory, tell Tell) *Pods {
 	pods := factory.Core().V1().Pods()
 	return &Pods{
-		client: client, events: events, lister: pods.Lister(),
+		client: client, tell: tell, lister: pods.Lister(),
 		made: loop.NewWritten[types.UID](pods.Informer()), deleted: map[types.UID][]deletion{},
 	}
 }
@@ -75,10 +94,10 @@ func (p *Pods) Create(ctx context.Context, owner Owner, pod *v1.Pod) error {
 	case apierrors.HasStatusCause(err, v1.NamespaceTerminatingCause):
 		return nil
 	case err != nil:
-		p.events.Warning(owner, "FailedCreate", "Error creating: %v", err)
+		p.tell(owner, "create", pod, err)
 		return err
 	}
-	p.events.Normal(owner, "SuccessfulCreate", "Created pod: %v", made.Name)
+	p.tell(owner, "create", made, nil)
 	p.made.Note(owner.GetUID(), made.ResourceVersion)
 	return nil
 }
@@ -93,7 +112,7 @@ func (p *Pods) Delete(ctx context.Context, owner Owner, pod *v1.Pod) error {
 	err := p.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, options)
 	switch {
 	case err == nil:
-		p.events.Normal(owner, "SuccessfulDelete", "Deleted pod: %v", pod.Name)
+		p.tell(owner, "delete", pod, nil)
 		return nil
 	case apierrors.IsNotFound(err):
 		return nil
@@ -104,7 +123,7 @@ func (p *Pods) Delete(ctx context.Context, owner Owner, pod *v1.Pod) error {
 	if apierrors.IsConflict(err) {
 		return nil // another pod of that name: the cache will tell
 	}
-	p.events.Warning(owner, "FailedDelete", "Error deleting: %v", err)
+	p.tell(owner, "delete", pod, err)
 	return fmt.Errorf("unable to delete pods: %w", err)
 }
 
