@@ -16,6 +16,7 @@ import (
 	"coracle/controllers/cronjob"
 	"coracle/controllers/daemonset"
 	"coracle/controllers/deployment"
+	"coracle/controllers/disruption"
 	"coracle/controllers/endpoints"
 	"coracle/controllers/garbage"
 	"coracle/controllers/job"
@@ -87,6 +88,7 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "job", job.New(account("job-controller"), shared, log))
 	c.run(ctx, "cronjob", cronjob.New(account("cronjob-controller"), shared, log))
 	c.run(ctx, "ttl-after-finished", ttlafterfinished.New(account("ttl-after-finished-controller"), shared, log))
+	c.run(ctx, "disruption", disruption.New(account("disruption-controller"), shared, log))
 	c.run(ctx, "endpoint", endpoints.New(endpoints.Clients{
 		Slices: account("endpointslice-controller"), Endpoints: account("endpoint-controller"), Mirror: account("endpointslicemirroring-controller"),
 	}, shared, log))

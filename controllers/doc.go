@@ -24,6 +24,7 @@
 //	deployment       deployment-controller                    ReplicaSets for Deployments: rollouts, scaling, history
 //	replicaset       replicaset-controller                    pods for ReplicaSets
 //	                 replication-controller                   pods for ReplicationControllers
+//	disruption       disruption-controller                    how many pods of a PodDisruptionBudget may be evicted now
 //	endpoints        endpointslice-controller                 EndpointSlices: where a Service's pods are
 //	                 endpoint-controller                      the same as Endpoints
 //	                 endpointslicemirroring-controller        EndpointSlices for Endpoints made by hand
