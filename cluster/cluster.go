@@ -127,6 +127,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		admission.CertificateSigning{Authz: authorizers},
 		admission.CertificateSubjectRestriction{},
 		admission.Escalation{Policy: policy, Authz: authorizers},
+		admission.ResourceQuota{Quotas: objects, Now: config.Now},
 	}
 
 	auditLog, err := c.openAudit()

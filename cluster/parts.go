@@ -23,6 +23,7 @@ import (
 	"coracle/controllers/legacytokencleaner"
 	"coracle/controllers/namespace"
 	"coracle/controllers/replicaset"
+	"coracle/controllers/resourcequota"
 	"coracle/controllers/rootca"
 	"coracle/controllers/scheduler"
 	"coracle/controllers/serviceaccount"
@@ -89,6 +90,11 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "cronjob", cronjob.New(account("cronjob-controller"), shared, log))
 	c.run(ctx, "ttl-after-finished", ttlafterfinished.New(account("ttl-after-finished-controller"), shared, log))
 	c.run(ctx, "disruption", disruption.New(account("disruption-controller"), shared, log))
+	counted, err := metadata.NewForConfig(clients.asAccount("resourcequota-controller", manager))
+	if err != nil {
+		return err
+	}
+	c.run(ctx, "resourcequota", resourcequota.New(account("resourcequota-controller"), counted, shared, log))
 	c.run(ctx, "endpoint", endpoints.New(endpoints.Clients{
 		Slices: account("endpointslice-controller"), Endpoints: account("endpoint-controller"), Mirror: account("endpointslicemirroring-controller"),
 	}, shared, log))

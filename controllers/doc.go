@@ -25,6 +25,7 @@
 //	replicaset       replicaset-controller                    pods for ReplicaSets
 //	                 replication-controller                   pods for ReplicationControllers
 //	disruption       disruption-controller                    how many pods of a PodDisruptionBudget may be evicted now
+//	resourcequota    resourcequota-controller                 what the objects of a namespace take of its ResourceQuotas
 //	endpoints        endpointslice-controller                 EndpointSlices: where a Service's pods are
 //	                 endpoint-controller                      the same as Endpoints
 //	                 endpointslicemirroring-controller        EndpointSlices for Endpoints made by hand

@@ -1,0 +1,54 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"coracle/storage"
+)
+
+// ResourceQuotas lists the quotas of a namespace. Nobody may change them.
+func (r *Registry) ResourceQuotas(namespace string) []*corev1.ResourceQuota {
+	k := r.catalog.ByKind(corev1.SchemeGroupVersion.WithKind("ResourceQuota"))
+	if k == nil {
+		return nil
+	}
+	objs, err := r.All(context.Background(), k, namespace)
+	if err != nil {
+		return nil
+	}
+	var quotas []*corev1.ResourceQuota
+	for _, obj := range objs {
+		if q, ok := obj.(*corev1.ResourceQuota); ok {
+			quotas = append(quotas, q)
+		}
+	}
+	return quotas
+}
+
+// SpendQuota writes a quota whose status was changed.
+// Errors: a Status of reason Conflict if its resourceVersion is not the present one. One that is gone is none.
+func (r *Registry) SpendQuota(ctx context.Context, q *corev1.ResourceQuota) error {
+	k := r.catalog.ByKind(corev1.SchemeGroupVersion.WithKind("ResourceQuota"))
+	current, err := r.Get(k, q.Namespace, q.Name)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	gone := apierrors.NewConflict(corev1.Resource("resourcequotas"), q.Name, errors.New("the object has been modified"))
+	if q.ResourceVersion != strconv.FormatInt(current.Revision, 10) {
+		return gone
+	}
+	if _, err := r.Update(ctx, k, q, current); errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrNotFound) {
+		return gone
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
