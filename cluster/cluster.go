@@ -118,6 +118,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	serviceRange := netip.MustParsePrefix(config.ServiceClusterIPRange)
 	plugins := admission.Chain{
 		admission.NamespaceLifecycle{Namespaces: objects},
+		admission.LimitRanger{Ranges: objects},
 		&admission.ServiceAccount{Accounts: objects, Era: admission.Era(config.Era)},
 		admission.NodeRestriction{Objects: objects, Authz: authorizers},
 		admission.DefaultTolerationSeconds{},

@@ -97,12 +97,14 @@ func (r *Registry) ClusterRoles() []*rbacv1.ClusterRole {
 	return all[*rbacv1.ClusterRole](r, rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
 }
 
-func all[T runtime.Object](r *Registry, gvk schema.GroupVersionKind) []T {
+func all[T runtime.Object](r *Registry, gvk schema.GroupVersionKind) []T { return allIn[T](r, gvk, "") }
+
+func allIn[T runtime.Object](r *Registry, gvk schema.GroupVersionKind, namespace string) []T {
 	k := r.catalog.ByKind(gvk)
 	if k == nil {
 		return nil
 	}
-	objs, err := r.All(context.Background(), k, "")
+	objs, err := r.All(context.Background(), k, namespace)
 	if err != nil {
 		return nil
 	}

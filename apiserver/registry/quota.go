@@ -13,21 +13,12 @@ import (
 
 // ResourceQuotas lists the quotas of a namespace. Nobody may change them.
 func (r *Registry) ResourceQuotas(namespace string) []*corev1.ResourceQuota {
-	k := r.catalog.ByKind(corev1.SchemeGroupVersion.WithKind("ResourceQuota"))
-	if k == nil {
-		return nil
-	}
-	objs, err := r.All(context.Background(), k, namespace)
-	if err != nil {
-		return nil
-	}
-	var quotas []*corev1.ResourceQuota
-	for _, obj := range objs {
-		if q, ok := obj.(*corev1.ResourceQuota); ok {
-			quotas = append(quotas, q)
-		}
-	}
-	return quotas
+	return allIn[*corev1.ResourceQuota](r, corev1.SchemeGroupVersion.WithKind("ResourceQuota"), namespace)
+}
+
+// LimitRanges lists the limit ranges of a namespace. Nobody may change them.
+func (r *Registry) LimitRanges(namespace string) []*corev1.LimitRange {
+	return allIn[*corev1.LimitRange](r, corev1.SchemeGroupVersion.WithKind("LimitRange"), namespace)
 }
 
 // SpendQuota writes a quota whose status was changed.

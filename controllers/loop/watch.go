@@ -13,8 +13,26 @@ import (
 // T is a pointer type; objects of another type are passed over. changed must not block.
 // Call it before the informer starts and before Run.
 func Watch[T any, K comparable](l *Loop[K], informer cache.SharedIndexInformer, changed func(old, new T)) {
+	registration, err := handle(informer, changed)
+	if err != nil {
+		// Only an informer that has been stopped refuses a handler; then no event can come either.
+		l.log.Warn("informer is stopped", "err", err)
+		return
+	}
+	l.synced = append(l.synced, registration.HasSyncedChecker())
+}
+
+// WatchLate is Watch for an informer that has been started, and a loop that runs: by then something has turned out to be
+// of interest. The loop must Need the informer.
+func WatchLate[T any, K comparable](l *Loop[K], informer cache.SharedIndexInformer, changed func(old, new T)) {
+	if _, err := handle(informer, changed); err != nil {
+		l.log.Warn("informer is stopped", "err", err)
+	}
+}
+
+func handle[T any](informer cache.SharedIndexInformer, changed func(old, new T)) (cache.ResourceEventHandlerRegistration, error) {
 	var none T
-	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
+	return informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(obj any, _ bool) {
 			if t, ok := obj.(T); ok {
 				changed(none, t)
@@ -36,12 +54,6 @@ func Watch[T any, K comparable](l *Loop[K], informer cache.SharedIndexInformer, 
 			}
 		},
 	})
-	if err != nil {
-		// Only an informer that has been stopped refuses a handler; then no event can come either.
-		l.log.Warn("informer is stopped", "err", err)
-		return
-	}
-	l.synced = append(l.synced, registration.HasSyncedChecker())
 }
 
 // Need makes l.Run wait for an informer whose lister is read though nobody watches it here.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,6 +41,8 @@ type Controller struct {
 	quotas  corelisters.ResourceQuotaLister
 	sources map[schema.GroupResource]cache.SharedIndexInformer
 	loop    *loop.Loop[cache.ObjectName]
+
+	watching sync.Once
 }
 
 // New makes a controller. content lists what no informer tells of. Call it before the factory starts.
@@ -76,14 +79,21 @@ func New(client kubernetes.Interface, content metadata.Interface, factory inform
 			c.loop.AddAfter(cache.MetaObjectToName(q), later)
 		}
 	})
+	for _, informer := range c.sources {
+		loop.Need(c.loop, informer)
+	}
+	return c
+}
+
+// watchSources begins to look at objects, once there is a quota: most clusters have none.
+func (c *Controller) watchSources() {
 	for gr, informer := range c.sources {
-		loop.Watch(c.loop, informer, func(old, obj metav1.Object) {
+		loop.WatchLate(c.loop, informer, func(old, obj metav1.Object) {
 			if old != nil && (obj == nil || shrinks(gr, old, obj)) {
 				c.addAll(old.GetNamespace())
 			}
 		})
 	}
-	return c
 }
 
 // shrinks tells whether an object takes less than before.
@@ -122,6 +132,7 @@ func (c *Controller) reconcile(ctx context.Context, name cache.ObjectName) error
 	if err != nil {
 		return err
 	}
+	c.watching.Do(c.watchSources)
 	used, err := c.count(ctx, q)
 	if err != nil {
 		return err
