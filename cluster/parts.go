@@ -22,6 +22,8 @@ import (
 	"coracle/controllers/job"
 	"coracle/controllers/legacytokencleaner"
 	"coracle/controllers/namespace"
+	"coracle/controllers/nodelifecycle"
+	"coracle/controllers/podgc"
 	"coracle/controllers/replicaset"
 	"coracle/controllers/resourcequota"
 	"coracle/controllers/rootca"
@@ -89,6 +91,8 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "job", job.New(account("job-controller"), shared, log))
 	c.run(ctx, "cronjob", cronjob.New(account("cronjob-controller"), shared, log))
 	c.run(ctx, "ttl-after-finished", ttlafterfinished.New(account("ttl-after-finished-controller"), shared, log))
+	c.run(ctx, "nodelifecycle", nodelifecycle.New(account("node-controller"), shared, log))
+	c.run(ctx, "podgc", podgc.New(account("pod-garbage-collector"), shared, log))
 	c.run(ctx, "disruption", disruption.New(account("disruption-controller"), shared, log))
 	counted, err := metadata.NewForConfig(clients.asAccount("resourcequota-controller", manager))
 	if err != nil {

@@ -24,6 +24,8 @@
 //	deployment       deployment-controller                    ReplicaSets for Deployments: rollouts, scaling, history
 //	replicaset       replicaset-controller                    pods for ReplicaSets
 //	                 replication-controller                   pods for ReplicationControllers
+//	nodelifecycle    node-controller                          marks and taints nodes in trouble, drives pods away from taints
+//	podgc            pod-garbage-collector                    deletes the pods of nodes that are gone
 //	disruption       disruption-controller                    how many pods of a PodDisruptionBudget may be evicted now
 //	resourcequota    resourcequota-controller                 what the objects of a namespace take of its ResourceQuotas
 //	endpoints        endpointslice-controller                 EndpointSlices: where a Service's pods are
