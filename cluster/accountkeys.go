@@ -93,7 +93,7 @@ func (k *accountKeys) replace() error {
 type ownKeys struct{ *accountKeys }
 
 // Reload puts in use what somebody replaced.
-func (o ownKeys) Reload() (bool, error) {
+func (o ownKeys) Reload(context.Context) (bool, error) {
 	changed, err := o.own.Reload()
 	if err != nil || !changed {
 		return false, err

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"log/slog"
@@ -31,8 +32,8 @@ func (c *credential) hold(certificate *x509.Certificate) {
 }
 
 // Reload puts the kubeconfig's certificate in use, if the file has changed.
-func (c *credential) Reload() (bool, error) {
-	changed, err := c.file.Reload()
+func (c *credential) Reload(ctx context.Context) (bool, error) {
+	changed, err := c.file.Reload(ctx)
 	if err == nil && changed {
 		c.hold(c.file.Get())
 	}
@@ -48,9 +49,9 @@ type credentials struct {
 }
 
 // Reload puts those kubeconfigs' certificates in use that have changed.
-func (c *credentials) Reload() (changed bool, err error) {
+func (c *credentials) Reload(ctx context.Context) (changed bool, err error) {
 	for _, held := range c.files {
-		one, fault := held.Reload()
+		one, fault := held.Reload(ctx)
 		changed, err = changed || one, errors.Join(err, fault)
 	}
 	return changed, err
