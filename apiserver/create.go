@@ -51,7 +51,11 @@ func (c *call) decode(obj runtime.Object, want schema.GroupVersionKind, validati
 	if err != nil {
 		return err
 	}
-	return c.read(body, want, obj, validation)
+	if err := c.read(body, want, obj, validation); err != nil {
+		return err
+	}
+	c.auditRequest(obj, want, want == c.kind.GroupVersionKind)
+	return nil
 }
 
 // read reads bytes into obj. What the client should know of them goes with the answer as warnings.
@@ -63,9 +67,6 @@ func (c *call) read(body wire.Body, want schema.GroupVersionKind, obj runtime.Ob
 	warnings, err := c.Codec.Decode(body, want, obj, wire.Strictness(fieldValidation(validation)), coerce)
 	for _, text := range warnings {
 		warn(c.r.Context(), text)
-	}
-	if err == nil {
-		c.auditRequest(obj, want, want == c.kind.GroupVersionKind)
 	}
 	return err
 }
