@@ -11,11 +11,11 @@ import (
 // The Secret of a token (k8s.io/cluster-bootstrap/token/api).
 const (
 	secretType      corev1.SecretType = "bootstrap.kubernetes.io/token"
-	namePrefix                        = "bootstrap-token-" // of its name, before the token's id
-	fieldID                           = "token-id"
-	fieldSecret                       = "token-secret"
-	fieldExpiration                   = "expiration"
-	fieldSigning                      = "usage-bootstrap-signing"
+	namePrefix      string            = "bootstrap-token-" // of its name, before the token's id
+	fieldID         string            = "token-id"
+	fieldSecret     string            = "token-secret"
+	fieldExpiration string            = "expiration"
+	fieldSigning    string            = "usage-bootstrap-signing"
 )
 
 // isToken tells whether a Secret is a bootstrap token's.
