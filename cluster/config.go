@@ -53,6 +53,9 @@ type Config struct {
 	// is refused, and for how long again before it is deleted. Default: a year in the modern era, for ever in the classic one.
 	LegacyTokenCleanUpPeriod time.Duration
 
+	// ClusterSigningDuration is for how long certificates are good at most that signing requests ask for. Default: a year.
+	ClusterSigningDuration time.Duration
+
 	// Log takes what the server has to say. Default: slog.Default.
 	Log *slog.Logger
 	// Version is Coracle's own, as in 0.1.0.

@@ -12,6 +12,7 @@ import (
 	"coracle/apiserver/admission"
 	"coracle/authn/pki"
 	"coracle/controllers/bootstrap"
+	"coracle/controllers/certificates"
 	"coracle/controllers/clusterrole"
 	"coracle/controllers/cronjob"
 	"coracle/controllers/daemonset"
@@ -102,6 +103,13 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.run(ctx, "endpoint", endpoints.New(endpoints.Clients{
 		Slices: account("endpointslice-controller"), Endpoints: account("endpoint-controller"), Mirror: account("endpointslicemirroring-controller"),
 	}, shared, log))
+	signing := account("certificate-controller")
+	c.run(ctx, "certificatesigningrequest-approving", certificates.NewApprover(signing, shared, log))
+	c.run(ctx, "certificatesigningrequest-signing", certificates.NewSigner(signing, shared, certificates.Config{
+		Authority: func() certificates.Authority { return c.keys.Authority() },
+		Duration:  c.config.ClusterSigningDuration, Now: c.config.Now,
+	}, log))
+	c.run(ctx, "certificatesigningrequest-cleaner", certificates.NewCleaner(signing, shared, c.config.Now, log))
 	c.run(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))

@@ -41,6 +41,9 @@ func (a *Authority) Trusted() []*x509.Certificate { return a.trusted }
 // PEM is what is trusted, as the authority's file holds it.
 func (a *Authority) PEM() []byte { return encodeCertificates(a.Trusted()) }
 
+// CanSign reports whether the authority's key is here.
+func (a *Authority) CanSign() bool { return a.key != nil }
+
 // Pool returns a new pool of what is trusted.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()

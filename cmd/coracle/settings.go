@@ -18,6 +18,7 @@ import (
 
 	"coracle/apiserver"
 	"coracle/cluster"
+	"coracle/controllers/certificates"
 )
 
 // settings are what `coracle up` can be told, before it is a cluster.Config.
@@ -36,6 +37,7 @@ type settings struct {
 	Authz                 authzSettings `mapstructure:",squash"`
 	Audit                 auditSettings `mapstructure:",squash"`
 	LegacyTokenCleanUp    time.Duration `mapstructure:"legacy-service-account-token-clean-up-period"`
+	SigningDuration       time.Duration `mapstructure:"cluster-signing-duration"`
 	LogLevel              string        `mapstructure:"log-level"`
 	Config                string        `mapstructure:"config"`
 }
@@ -65,7 +67,8 @@ func addSettings(f *pflag.FlagSet) {
 	addAuthzSettings(f, in)
 	addAuditSettings(f, in)
 	f.Duration("legacy-service-account-token-clean-up-period", 0, "after how long out of use a token that was made for an account is refused, and then deleted (default: 8760h in the modern era, never in the classic one)")
-	in(groupAuthn, "legacy-service-account-token-clean-up-period")
+	f.Duration("cluster-signing-duration", certificates.DefaultDuration, "for how long a signed certificate is good at most, and when its request does not say")
+	in(groupAuthn, "legacy-service-account-token-clean-up-period", "cluster-signing-duration")
 
 	f.String("config", "", "YAML file of settings; its keys are the flags' names")
 	f.String("hints", "off", "off, or client: explain refusals to clients in a Warning header as well")
@@ -108,6 +111,9 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		return none, 0, fmt.Errorf("--log-level %q is not known; choose debug, info, warn or error", s.LogLevel)
 	}
+	if s.SigningDuration <= 0 {
+		return none, 0, fmt.Errorf("--cluster-signing-duration %s is not positive; say for how long certificates are good, such as 8760h", s.SigningDuration)
+	}
 	given := func(name string) bool { return said(f, v, name) }
 	authn, err := s.Authn.config(given)
 	if err != nil {
@@ -132,6 +138,7 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 		MaxInFlight:           apiserver.MaxInFlight{ReadOnly: s.MaxReading, Mutating: s.MaxWriting},
 
 		LegacyTokenCleanUpPeriod: s.LegacyTokenCleanUp,
+		ClusterSigningDuration:   s.SigningDuration,
 	}, level, nil
 }
 

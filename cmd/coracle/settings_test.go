@@ -38,7 +38,7 @@ func defaults() cluster.Config {
 		BindAddress: "127.0.0.1", SecurePort: 6443, Era: "classic", Nodes: 1, Hints: "off",
 		ServiceClusterIPRange: cluster.DefaultServiceCIDR, Advertise: []string{}, Authentication: authentication,
 		Authorization: authzconfig.DefaultFlags(), MaxInFlight: apiserver.MaxInFlight{ReadOnly: 400, Mutating: 200},
-		Audit: audit.DefaultOptions(),
+		Audit: audit.DefaultOptions(), ClusterSigningDuration: 365 * 24 * time.Hour,
 	}
 }
 
