@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"coracle/apiserver/catalog"
@@ -50,6 +51,14 @@ func (c *call) refuseTerminating(name string) error {
 		return nil
 	}
 	return apierrors.NewForbidden(c.kind.Qualified(), name, errors.New("create not allowed while custom resource definition is terminating"))
+}
+
+// refuseUnversioned: a custom resource is replaced in a state that the client has seen, or not at all.
+func (c *call) refuseUnversioned() error {
+	kind := schema.GroupKind{Group: c.kind.Group, Kind: c.kind.Resource} // upstream has no better name at hand
+	return apierrors.NewInvalid(kind, c.info.Name, field.ErrorList{
+		field.Invalid(field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update"),
+	})
 }
 
 // customScale reads a Scale from where the definition says that it is.

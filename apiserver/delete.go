@@ -173,9 +173,6 @@ func markDeleted(k *catalog.Kind, obj runtime.Object, m metav1.Object, opts *met
 	}
 	at := metav1.NewTime(now.Add(time.Duration(grace) * time.Second)).Rfc3339Copy()
 	m.SetDeletionTimestamp(&at)
-	if k.Strategy.PrepareForDelete != nil {
-		k.Strategy.PrepareForDelete(obj)
-	}
 	m.SetDeletionGracePeriodSeconds(&grace)
 	if m.GetGeneration() > 0 {
 		m.SetGeneration(m.GetGeneration() + 1)
@@ -183,6 +180,9 @@ func markDeleted(k *catalog.Kind, obj runtime.Object, m metav1.Object, opts *met
 	if ns, ok := obj.(*corev1.Namespace); ok {
 		m.SetDeletionGracePeriodSeconds(nil)
 		ns.Status.Phase = corev1.NamespaceTerminating
+	}
+	if k.Strategy.PrepareForDelete != nil {
+		k.Strategy.PrepareForDelete(obj)
 	}
 	return true
 }

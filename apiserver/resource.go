@@ -45,6 +45,10 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
 	}
 	if info.Subresource != "" {
 		sub, ok := c.kind.Subresource(info.Subresource)
+		if !ok && c.kind.Custom != nil {
+			warn(r.Context(), s.Catalog.Deprecated(c.kind))
+			return apierrors.NewNotFound(c.kind.Qualified(), info.Name)
+		}
 		if !ok || info.Name == "" {
 			return s.notServed(w, r, info.APIGroup)
 		}
@@ -75,7 +79,9 @@ func (c *call) scopeMatches() bool {
 		return true
 	}
 	if c.kind.Namespaced {
-		return c.info.Namespace != "" || c.info.Name == ""
+		// A selector for one name counts as a name.
+		reads := c.info.Verb == "list" || c.info.Verb == "watch"
+		return c.info.Namespace != "" || reads || c.info.Name == "" && c.kind.Custom == nil
 	}
 	return c.info.Namespace == ""
 }
@@ -129,7 +135,7 @@ func methodNotAllowed() error {
 // notServed answers a path that nothing serves: with a Status where the group is served, else with plain text.
 func (s *Server) notServed(w http.ResponseWriter, r *http.Request, group string) error {
 	for _, k := range s.Catalog.Kinds() {
-		if k.Group == group {
+		if k.Group == group && k.Custom == nil {
 			return apierrors.NewGenericServerResponse(http.StatusNotFound, "", schema.GroupResource{}, "", "", 0, false)
 		}
 	}

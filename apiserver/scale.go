@@ -112,7 +112,7 @@ func (c *call) rescale(f wire.Format, opts runtime.Object, dry bool, next func(*
 			if wanted.Name != "" && wanted.Name != c.info.Name {
 				return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", wanted.Name, c.info.Name))
 			}
-			if wanted.Spec.Replicas < 0 {
+			if wanted.Spec.Replicas < 0 && c.kind.Custom == nil {
 				return nil, apierrors.NewInvalid(c.sub.Kind.GroupKind(), c.info.Name, field.ErrorList{
 					field.Invalid(field.NewPath("spec", "replicas"), wanted.Spec.Replicas, "must be greater than or equal to 0").WithOrigin("minimum"),
 				})

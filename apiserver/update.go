@@ -52,6 +52,9 @@ func (c *call) update() error {
 		}
 		return c.createByUpdate(f, obj, &opts)
 	}
+	if c.kind.Custom != nil && m.GetResourceVersion() == "" {
+		return c.refuseUnversioned()
+	}
 	if c.kind.Strategy.RequireVersion && m.GetResourceVersion() == "" {
 		return apierrors.NewInvalid(c.kind.GroupKind(), m.GetName(), requiredVersion)
 	}

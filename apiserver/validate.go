@@ -38,6 +38,9 @@ func (c *call) validateUpdate(obj, old runtime.Object, m, oldMeta metav1.Object)
 		return c.invalid(m, append(errs, c.sub.Validate(obj, old)...))
 	}
 	st := c.kind.Strategy
+	if c.sub.Name == "scale" && c.kind.Custom != nil { // the schema says which numbers there are
+		return c.invalid(m, append(errs, st.Revalidate(obj, old)...))
+	}
 	switch c.sub.Name {
 	case "binding", "finalize", "scale":
 		return c.invalid(m, errs) // the subresource's own function has checked what it changes

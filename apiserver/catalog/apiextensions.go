@@ -26,6 +26,7 @@ func apiextensionsKinds() []*Kind {
 				Validate:             check(crdvalidation.Validate),
 				Revalidate:           checkChange(crdvalidation.ValidateChange),
 				ValidateStatusUpdate: checkChange(func(d, _ *definition) errorList { return crdvalidation.ValidateStatus(d) }),
+				Warnings:             warnings(crdvalidation.Warnings),
 				Generation:           true,
 				RequireVersion:       true,
 			},

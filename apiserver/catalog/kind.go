@@ -110,7 +110,7 @@ type Strategy struct {
 	AllowCreateOnUpdate bool
 	// RequireVersion: an update without resourceVersion is refused.
 	RequireVersion bool
-	// PrepareForDelete is called when a deletion marks the object.
+	// PrepareForDelete is called when a deletion has marked the object.
 	PrepareForDelete func(obj runtime.Object)
 	// GracePeriod tells how long a deletion takes: the object is marked first and gone when its owner
 	// confirms with 0. asked is the client's wish, nil for none. A nil func or an answer of 0 means at once.

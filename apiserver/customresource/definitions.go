@@ -100,6 +100,8 @@ func (d *Definitions) terminate(crd *apiextensionsv1.CustomResourceDefinition) {
 	if !slices.Contains(crd.Finalizers, apiextensionsv1.CustomResourceCleanupFinalizer) {
 		crd.Finalizers = append(crd.Finalizers, apiextensionsv1.CustomResourceCleanupFinalizer)
 	}
+	crd.DeletionGracePeriodSeconds = nil
+	crd.Generation-- // upstream marks definitions in a way of its own, which counts as no change
 	setCondition(crd, terminating(apiextensionsv1.ConditionTrue, "InstanceDeletionPending",
 		"CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"), d.now())
 }

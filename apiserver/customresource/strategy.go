@@ -31,6 +31,7 @@ func (v *version) strategy() catalog.Strategy {
 		Generation:           true,
 		CountsStatus:         !v.hasStatus(),
 		RequireVersion:       true,
+		Warnings:             warnings,
 	}
 	if v.hasStatus() {
 		st.PrepareForCreate = func(obj runtime.Object) { delete(obj.(*unstructured.Unstructured).Object, "status") }

@@ -86,7 +86,9 @@ func Resources(kinds []*catalog.Kind, gv schema.GroupVersion) *metav1.APIResourc
 	if len(l.APIResources) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(l.APIResources, func(a, b metav1.APIResource) int { return strings.Compare(a.Name, b.Name) })
+	if of(kinds, gv)[0].Custom == nil { // upstream lists custom resources as their definitions come
+		slices.SortStableFunc(l.APIResources, func(a, b metav1.APIResource) int { return strings.Compare(a.Name, b.Name) })
+	}
 	return l
 }
 

@@ -134,12 +134,12 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 
 // otherKind refuses a custom resource that says to be of another kind: as invalid, since it has been understood.
 func otherKind(obj runtime.Object, want schema.GroupVersionKind) error {
-	name := ""
+	name, got := "", obj.GetObjectKind().GroupVersionKind()
 	if m, err := meta.Accessor(obj); err == nil {
 		name = m.GetName()
 	}
-	return apierrors.NewInvalid(want.GroupKind(), name, field.ErrorList{
-		field.Invalid(field.NewPath("kind"), obj.GetObjectKind().GroupVersionKind().Kind, "must be "+want.Kind),
+	return apierrors.NewInvalid(got.GroupKind(), name, field.ErrorList{
+		field.Invalid(field.NewPath("kind"), got.Kind, "must be "+want.Kind),
 	})
 }
 
