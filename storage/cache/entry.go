@@ -73,3 +73,8 @@ func (e *Event) Frame(as EventType, encode func() []byte) []byte {
 	e.frames[as].Store(&b)
 	return b
 }
+
+// NewEntry makes the entry of a key that is in no cache, for those who are to be told of one.
+func NewEntry(key string, revision int64, body []byte, codec Codec) *Entry {
+	return &Entry{Key: key, Revision: revision, Body: body, codec: codec}
+}
