@@ -5,7 +5,8 @@
 //
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 //
-// Simplifications: kinds that client-go has no schema of are merged as the objects look, lists as a whole.
+// Simplifications: kinds that neither client-go nor a CustomResourceDefinition has a schema of are merged as the objects
+// look, lists as a whole.
 package fieldowner
 
 import (
