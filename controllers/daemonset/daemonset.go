@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	appslisters "k8s.io/client-go/listers/apps/v1"
@@ -64,15 +63,15 @@ func New(client kubernetes.Interface, factory informers.SharedInformerFactory, l
 	c.loop = loop.New("daemonset", log, c.reconcile)
 	workload.WatchSelf(c.loop, sets.Informer(), c.pods.Forget)
 	workload.WatchOwned(c.loop, core.Pods().Informer(), kind(), func(pod *v1.Pod) []cache.ObjectName {
-		return c.names(pod.Namespace, func(set *appsv1.DaemonSet) bool { return workload.Selects(set.Spec.Selector, pod) })
+		return workload.Selecting(c.all(pod.Namespace), pod, func(s *appsv1.DaemonSet) *metav1.LabelSelector { return s.Spec.Selector })
 	})
 	workload.WatchOwned[*appsv1.ControllerRevision](c.loop, c.history.Informer(), kind(), nil)
 	loop.Watch(c.loop, core.Nodes().Informer(), func(old, node *v1.Node) {
 		if old != nil && node != nil && equality.Semantic.DeepEqual(old.Labels, node.Labels) && equality.Semantic.DeepEqual(old.Spec.Taints, node.Spec.Taints) {
 			return
 		}
-		for _, name := range c.names(metav1.NamespaceAll, func(*appsv1.DaemonSet) bool { return true }) {
-			c.loop.Add(name)
+		for _, set := range c.all(metav1.NamespaceAll) {
+			c.loop.Add(cache.MetaObjectToName(set))
 		}
 	})
 	return c
@@ -83,18 +82,12 @@ func (c *Controller) Run(ctx context.Context) error {
 	return loop.RunAll(ctx, c.events.Run, func(ctx context.Context) error { return c.loop.Run(ctx, 1) })
 }
 
-func (c *Controller) names(namespace string, which func(*appsv1.DaemonSet) bool) []cache.ObjectName {
+func (c *Controller) all(namespace string) []*appsv1.DaemonSet {
 	sets, err := c.sets.DaemonSets(namespace).List(labels.Everything())
 	if err != nil {
 		return nil // the lister reads memory; there is no error to have
 	}
-	var names []cache.ObjectName
-	for _, set := range sets {
-		if which(set) {
-			names = append(names, cache.MetaObjectToName(set))
-		}
-	}
-	return names
+	return sets
 }
 
 func (c *Controller) reconcile(ctx context.Context, name cache.ObjectName) error {
@@ -127,10 +120,7 @@ func (c *Controller) reconcile(ctx context.Context, name cache.ObjectName) error
 	}
 	pods, err := workload.Claim[*v1.Pod]{
 		Owner: set, Kind: kind(), Selector: selector, Fresh: fresh,
-		Patch: func(ctx context.Context, pod *v1.Pod, patch []byte) error {
-			_, err := c.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-			return err
-		},
+		Patch: c.pods.Patch,
 	}.Of(ctx, c.index.Candidates(set))
 	if err != nil {
 		return err

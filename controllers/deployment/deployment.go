@@ -60,13 +60,7 @@ func (c *Controller) selecting(set *appsv1.ReplicaSet) []cache.ObjectName {
 	if err != nil {
 		return nil // the lister reads memory; there is no error to have
 	}
-	var names []cache.ObjectName
-	for _, d := range deployments {
-		if workload.Selects(d.Spec.Selector, set) {
-			names = append(names, cache.MetaObjectToName(d))
-		}
-	}
-	return names
+	return workload.Selecting(deployments, set, func(d *appsv1.Deployment) *metav1.LabelSelector { return d.Spec.Selector })
 }
 
 // podChanged wakes a Deployment that may have been waiting for its last old pod to end. Everything else that it has to

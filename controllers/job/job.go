@@ -104,10 +104,8 @@ func (c *Controller) podChanged(old, pod *v1.Pod) {
 	if err != nil {
 		return // the lister reads memory; there is no error to have
 	}
-	for _, job := range jobs {
-		if workload.Selects(job.Spec.Selector, pod) {
-			c.loop.Add(key{ObjectName: cache.MetaObjectToName(job)})
-		}
+	for _, name := range workload.Selecting(jobs, pod, func(j *batchv1.Job) *metav1.LabelSelector { return j.Spec.Selector }) {
+		c.loop.Add(key{ObjectName: name})
 	}
 }
 
@@ -158,10 +156,7 @@ func (c *Controller) claim(ctx context.Context, job *batchv1.Job) ([]*v1.Pod, er
 		Fresh: func(ctx context.Context) (metav1.Object, error) {
 			return c.client.BatchV1().Jobs(job.Namespace).Get(ctx, job.Name, metav1.GetOptions{})
 		},
-		Patch: func(ctx context.Context, pod *v1.Pod, patch []byte) error {
-			_, err := c.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-			return err
-		},
+		Patch: c.pods.Patch,
 	}.Of(ctx, c.index.Candidates(job))
 	for i, pod := range pods {
 		if metav1.GetControllerOfNoCopy(pod) == nil { // just adopted

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -26,7 +25,6 @@ const burst = 500
 
 // Controller keeps as many pods as ReplicaSets, or ReplicationControllers, ask for.
 type Controller struct {
-	client kubernetes.Interface
 	kind   kind
 	index  workload.Index
 	pods   *workload.Pods
@@ -46,7 +44,7 @@ func NewReplication(client kubernetes.Interface, factory informers.SharedInforme
 
 func newController(name string, client kubernetes.Interface, k kind, factory informers.SharedInformerFactory, log *slog.Logger) *Controller {
 	pods := factory.Core().V1().Pods().Informer()
-	c := &Controller{client: client, kind: k, index: workload.NewIndex(pods), events: event.New(client, name+"-controller", log)}
+	c := &Controller{kind: k, index: workload.NewIndex(pods), events: event.New(client, name+"-controller", log)}
 	c.pods = workload.NewPods(client, factory, c.events)
 	c.loop = loop.New(name, log, c.reconcile)
 	workload.WatchSelf(c.loop, k.informer(), c.pods.Forget)
@@ -65,13 +63,7 @@ func (c *Controller) selecting(pod *v1.Pod) []cache.ObjectName {
 	if err != nil {
 		return nil // the lister reads memory; there is no error to have
 	}
-	var names []cache.ObjectName
-	for _, set := range sets {
-		if workload.Selects(set.Spec.Selector, pod) {
-			names = append(names, cache.MetaObjectToName(set))
-		}
-	}
-	return names
+	return workload.Selecting(sets, pod, func(s *appsv1.ReplicaSet) *metav1.LabelSelector { return s.Spec.Selector })
 }
 
 func (c *Controller) reconcile(ctx context.Context, name cache.ObjectName) error {
@@ -130,10 +122,7 @@ func (c *Controller) claim(ctx context.Context, set *appsv1.ReplicaSet) (active,
 		Fresh: func(ctx context.Context) (metav1.Object, error) {
 			return c.kind.fresh(ctx, cache.MetaObjectToName(set))
 		},
-		Patch: func(ctx context.Context, pod *v1.Pod, patch []byte) error {
-			_, err := c.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-			return err
-		},
+		Patch: c.pods.Patch,
 	}.Of(ctx, slices.DeleteFunc(candidates, func(pod *v1.Pod) bool { return !workload.Active(pod) }))
 	return active, terminating, err
 }

@@ -94,13 +94,8 @@ func (c *Controller) selecting(pod *v1.Pod) []cache.ObjectName {
 	if err != nil {
 		return nil // the lister reads memory; there is no error to have
 	}
-	var names []cache.ObjectName
-	for _, set := range sets {
-		if workload.Selects(set.Spec.Selector, pod) && isMember(set, pod) {
-			names = append(names, cache.MetaObjectToName(set))
-		}
-	}
-	return names
+	sets = slices.DeleteFunc(sets, func(set *appsv1.StatefulSet) bool { return !isMember(set, pod) })
+	return workload.Selecting(sets, pod, func(s *appsv1.StatefulSet) *metav1.LabelSelector { return s.Spec.Selector })
 }
 
 func (c *Controller) reconcile(ctx context.Context, name cache.ObjectName) error {
@@ -127,10 +122,7 @@ func (c *Controller) reconcile(ctx context.Context, name cache.ObjectName) error
 	})
 	pods, err := workload.Claim[*v1.Pod]{
 		Owner: set, Kind: kind(), Selector: selector, Fresh: fresh,
-		Patch: func(ctx context.Context, pod *v1.Pod, patch []byte) error {
-			_, err := c.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-			return err
-		},
+		Patch: c.pods.Patch,
 	}.Of(ctx, candidates)
 	if err != nil {
 		return err

@@ -127,6 +127,12 @@ func (p *Pods) Delete(ctx context.Context, owner Owner, pod *v1.Pod) error {
 	return fmt.Errorf("unable to delete pods: %w", err)
 }
 
+// Patch applies a strategic merge patch to a pod. It is a Claim's Patch.
+func (p *Pods) Patch(ctx context.Context, pod *v1.Pod, patch []byte) error {
+	_, err := p.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	return err
+}
+
 // UpToDate tells whether the cache shows all that was done in the name of owner. Until it does, its count of pods
 // is no ground to make or delete any.
 func (p *Pods) UpToDate(owner types.UID) bool {

@@ -55,6 +55,17 @@ func Selects(selector *metav1.LabelSelector, object metav1.Object) bool {
 	return err == nil && !s.Empty() && s.Matches(labels.Set(object.GetLabels()))
 }
 
+// Selecting are the names of those owners whose selector chooses an object.
+func Selecting[O metav1.Object](owners []O, object metav1.Object, selector func(O) *metav1.LabelSelector) []cache.ObjectName {
+	var names []cache.ObjectName
+	for _, o := range owners {
+		if Selects(selector(o), object) {
+			names = append(names, cache.MetaObjectToName(o))
+		}
+	}
+	return names
+}
+
 // WatchSelf adds every object that informer tells of, and calls gone, if it is not nil, with the UID of one that is no
 // more.
 func WatchSelf(l *loop.Loop[cache.ObjectName], informer cache.SharedIndexInformer, gone func(types.UID)) {
