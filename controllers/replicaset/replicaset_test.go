@@ -3,6 +3,7 @@ package replicaset_test
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -149,9 +150,9 @@ func TestController(t *testing.T) {
 	})
 	t.Run("a refusal is told in the condition and in an Event, until pods can be made", func(t *testing.T) {
 		looptest.Run(t, []runtime.Object{set(2)}, func(t *testing.T, w *looptest.World) {
-			refuse := true
+			var relent atomic.Bool
 			w.Client.PrependReactor("create", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
-				return refuse, nil, apierrors.NewForbidden(v1.Resource("pods"), "web-1", fmt.Errorf("exceeded quota"))
+				return !relent.Load(), nil, apierrors.NewForbidden(v1.Resource("pods"), "web-1", fmt.Errorf("exceeded quota"))
 			})
 			w.Start(replicaset.New(w.Client, w.Factory, w.Log))
 			conditions := status(t, w).Conditions
@@ -164,7 +165,7 @@ func TestController(t *testing.T) {
 			}) {
 				t.Errorf("events %+v, error %v", events.Items, err)
 			}
-			refuse = false
+			relent.Store(true)
 			w.Advance(time.Minute)
 			if s := status(t, w); len(s.Conditions) != 0 || s.Replicas != 2 {
 				t.Errorf("status %+v", s)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -26,7 +27,7 @@ type step struct {
 	replicas        []*v1.Pod // by ordinal, from the first; nil where there is none
 	condemned       []*v1.Pod // the highest ordinal first
 	now             time.Time
-	deletedCurrent  int32 // pods of the current revision that were deleted in this step
+	deletedCurrent  atomic.Int32 // pods of the current revision that were deleted in this step, some at the same time
 }
 
 // newStep returns nil if there is nothing to be done any more.
@@ -174,7 +175,7 @@ func (s *step) delete(ctx context.Context, pod *v1.Pod) error {
 		return err
 	}
 	if revisionOf(pod) == s.current.Name {
-		s.deletedCurrent++
+		s.deletedCurrent.Add(1)
 	}
 	return nil
 }
@@ -266,7 +267,7 @@ func (s *step) writeStatus(ctx context.Context) error {
 		UpdateRevision:     s.update.Name,
 		CollisionCount:     s.set.Status.CollisionCount,
 		Conditions:         s.old.Conditions,
-		CurrentReplicas:    -s.deletedCurrent,
+		CurrentReplicas:    -s.deletedCurrent.Load(),
 	}
 	if next.CollisionCount == nil {
 		next.CollisionCount = new(int32)
