@@ -58,6 +58,7 @@ func (s *Server) audit(next http.Handler) http.Handler {
 			return
 		}
 		if !ac.ProcessEventStage(ctx, auditinternal.StageRequestReceived) {
+			k8saudit.ApiserverAuditDroppedCounter.WithContext(ctx).Inc()
 			s.failPlain(w, r, errors.New("failed to store audit event"))
 			return
 		}

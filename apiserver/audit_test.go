@@ -10,6 +10,7 @@ import (
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
 	k8saudit "k8s.io/apiserver/pkg/audit"
 	"k8s.io/apiserver/pkg/audit/policy"
+	"k8s.io/component-base/metrics/legacyregistry"
 
 	"coracle/apiserver/audit"
 )
@@ -65,7 +66,7 @@ func TestAudit(t *testing.T) {
 			s := &Server{Config: Config{AuditLog: &audit.Log{PolicyRuleEvaluator: rules, Sink: sink}, Log: slog.New(slog.DiscardHandler)}}
 			r := request(c.verb, "")
 			r = r.WithContext(k8saudit.WithAuditContext(r.Context()))
-			w := httptest.NewRecorder()
+			w, before := httptest.NewRecorder(), rejected(t)
 			func() {
 				defer func() {
 					if p := recover(); (p != nil) != c.panics {
@@ -74,6 +75,9 @@ func TestAudit(t *testing.T) {
 				}()
 				s.audit(c.next).ServeHTTP(w, r)
 			}()
+			if got := rejected(t) - before; c.full != (got == 1) {
+				t.Errorf("apiserver_audit_requests_rejected_total has risen by %v", got)
+			}
 			if w.Code != c.code {
 				t.Errorf("answered %d, want %d", w.Code, c.code)
 			}
@@ -82,6 +86,21 @@ func TestAudit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rejected reads upstream's counter.
+func rejected(t *testing.T) float64 {
+	t.Helper()
+	families, err := legacyregistry.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "apiserver_audit_requests_rejected_total" {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	return 0
 }
 
 func TestAudit_NoLogNoStage(t *testing.T) {

@@ -20,5 +20,8 @@
 // # Simplifications
 //
 //   - The webhook is spoken to in JSON.
+//   - A client's Audit-ID of more than 64 bytes, or with other bytes than printable ASCII, is replaced; kube-apiserver takes any.
+//   - Deprecated kinds get no annotations k8s.io/deprecated and k8s.io/removed-release; the client is warned.
+//   - As upstream, a policy with a field that is unknown is taken without the field.
 //   - Slow requests get no annotations apiserver.latency.k8s.io/*: the decision of the same id tells the time of each stage.
 package audit

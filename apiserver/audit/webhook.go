@@ -25,7 +25,7 @@ type webhook struct {
 	client  *http.Client
 	backoff wait.Backoff
 	encoder runtime.Encoder
-	stop    context.Context
+	stop    context.Context // ended lastCall after the server
 	cancel  context.CancelFunc
 }
 
@@ -80,9 +80,13 @@ func (w *webhook) offer(body []byte) error {
 	return nil
 }
 
-// post is not ended by the server's end: the last batch is sent then.
 func (w *webhook) post(body []byte) error {
-	answer, err := w.client.Post(w.url, runtime.ContentTypeJSON, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(w.stop, http.MethodPost, w.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", runtime.ContentTypeJSON)
+	answer, err := w.client.Do(request)
 	if err != nil {
 		return err
 	}
@@ -94,7 +98,8 @@ func (w *webhook) post(body []byte) error {
 	return nil
 }
 
-// lastCall is how long after the server's end a webhook that fails is offered its batches still.
+// lastCall is how long after the server's end batches are offered still: the last is sent then, and a webhook that hangs does
+// not keep the process.
 const lastCall = time.Second
 
 // Run has nothing to do but to see that the end comes.
