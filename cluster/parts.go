@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
@@ -58,7 +59,7 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	account := func(name string) kubernetes.Interface {
 		return kubernetes.NewForConfigOrDie(clients.asAccount(name, manager))
 	}
-	shared := informers.NewSharedInformerFactory(manager, 0)
+	shared := informers.NewSharedInformerFactoryWithOptions(manager, 0, informers.WithTransform(withoutOwners))
 	log := c.config.Log
 
 	c.run(ctx, "serviceaccount", serviceaccount.New(account("service-account-controller"), shared, log))
@@ -116,7 +117,7 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	if err != nil {
 		return err
 	}
-	watched := informers.NewSharedInformerFactory(scheduling, 0)
+	watched := informers.NewSharedInformerFactoryWithOptions(scheduling, 0, informers.WithTransform(withoutOwners))
 	c.run(ctx, "scheduler", scheduler.New(scheduling, watched, log))
 
 	for _, f := range []informers.SharedInformerFactory{shared, watched} {
@@ -127,6 +128,15 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 		})
 	}
 	return nil
+}
+
+// withoutOwners leaves out of what controllers keep who owns which field: half of an object, and none of them asks. An update
+// without it leaves it as it is.
+func withoutOwners(obj any) (any, error) {
+	if m, err := meta.Accessor(obj); err == nil {
+		m.SetManagedFields(nil)
+	}
+	return obj, nil
 }
 
 // startNodes starts the simulated nodes: node-1, node-2 and so on.
