@@ -23,7 +23,9 @@ import (
 func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
 	wanted := &unstructured.Unstructured{Object: map[string]any{}}
 	asJSON, err := yaml.YAMLToJSON(body.Bytes)
-	if err == nil { // whole numbers stay whole
+	if err != nil {
+		err = fmt.Errorf("error converting YAML to JSON: %w", err)
+	} else { // whole numbers stay whole
 		err = kjson.UnmarshalCaseSensitivePreserveInts(asJSON, &wanted.Object)
 	}
 	if err != nil {

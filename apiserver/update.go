@@ -116,7 +116,7 @@ func (c *call) applyChange(ch change) (*cache.Entry, runtime.Object, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		obj, explicit, err := c.prepareUpdate(old, ch)
+		obj, err := c.prepareUpdate(old, ch)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -130,7 +130,7 @@ func (c *call) applyChange(ch change) (*cache.Entry, runtime.Object, error) {
 		}
 		if m.GetDeletionTimestamp() != nil && released(c.kind, obj, m) {
 			e, err := c.Registry.Delete(c.r.Context(), c.kind, current)
-			if retry(err) && !explicit {
+			if retry(err) {
 				continue
 			}
 			if err != nil {
@@ -140,7 +140,7 @@ func (c *call) applyChange(ch change) (*cache.Entry, runtime.Object, error) {
 			return nil, obj, nil
 		}
 		e, err := c.Registry.Update(c.r.Context(), c.kind, obj, current)
-		if retry(err) && !explicit {
+		if retry(err) { // a version that the client named is compared again
 			continue
 		}
 		if err != nil {
@@ -152,39 +152,39 @@ func (c *call) applyChange(ch change) (*cache.Entry, runtime.Object, error) {
 	}
 }
 
-// prepareUpdate makes the state that is to be stored. explicit tells that the client named the version
-// that it changes, so that a conflict is its own to resolve.
-func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object, explicit bool, err error) {
+// prepareUpdate makes the state that is to be stored. A client that names the version that it
+// changes is told of a conflict; for all others it is made again from the state that came first.
+func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object, err error) {
 	obj, err = ch.next(old)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	m, err := meta.Accessor(obj)
 	if err != nil {
-		return nil, false, apierrors.NewInternalError(err)
+		return nil, apierrors.NewInternalError(err)
 	}
 	oldMeta, err := meta.Accessor(old)
 	if err != nil {
-		return nil, false, apierrors.NewInternalError(err)
+		return nil, apierrors.NewInternalError(err)
 	}
 	if m.GetName() != c.info.Name {
-		return nil, false, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", m.GetName(), c.info.Name))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", m.GetName(), c.info.Name))
 	}
-	explicit = m.GetResourceVersion() != "" && m.GetResourceVersion() != "0"
+	explicit := m.GetResourceVersion() != "" && m.GetResourceVersion() != "0"
 	if uid := m.GetUID(); uid != "" && uid != oldMeta.GetUID() {
-		return nil, explicit, preconditionFailed(c, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, oldMeta.GetUID()))
+		return nil, preconditionFailed(c, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, oldMeta.GetUID()))
 	}
 	if explicit && m.GetResourceVersion() != oldMeta.GetResourceVersion() {
-		return nil, explicit, modified(c)
+		return nil, modified(c)
 	}
 	if err := c.matchNamespace(m); err != nil {
-		return nil, explicit, err
+		return nil, err
 	}
 	c.setDefaults(obj)
 	if !ch.applied {
 		obj = c.own(obj, old, managerOf(ch.options))
 		if m, err = meta.Accessor(obj); err != nil {
-			return nil, false, apierrors.NewInternalError(err)
+			return nil, apierrors.NewInternalError(err)
 		}
 	}
 	a := &admission.Attributes{
@@ -201,19 +201,19 @@ func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object,
 		Warn:        func(text string) { warn(c.r.Context(), text) },
 	}
 	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
-		return nil, explicit, err
+		return nil, err
 	}
 	c.carryOver(obj, old, m, oldMeta)
 	c.setDefaults(obj)
 	if err := fieldowner.KeepTimes(obj, old); err != nil {
-		return nil, explicit, apierrors.NewInternalError(err)
+		return nil, apierrors.NewInternalError(err)
 	}
 	if st := c.kind.Strategy; st.Generation && (!sameButStatus(obj, old) || st.CountsStatus && !sameStatus(obj, old) ||
 		st.CountsAnnotations && !apiequality.Semantic.DeepEqual(m.GetAnnotations(), oldMeta.GetAnnotations())) {
 		m.SetGeneration(oldMeta.GetGeneration() + 1)
 	}
 	if err := c.validateUpdate(obj, old, m, oldMeta); err != nil {
-		return nil, explicit, err
+		return nil, err
 	}
 	if w := c.kind.Strategy.Warnings; w != nil && c.sub.Name == "" {
 		for _, text := range w(obj, old) {
@@ -221,9 +221,9 @@ func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object,
 		}
 	}
 	if err := c.Admission.Validate(c.r.Context(), a); err != nil {
-		return nil, explicit, err
+		return nil, err
 	}
-	return obj, explicit, nil
+	return obj, nil
 }
 
 // managerOf is the field manager that a request's options name.
