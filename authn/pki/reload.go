@@ -1,9 +1,7 @@
 package pki
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"time"
 )
@@ -76,13 +74,10 @@ func (p *PKI) peek() (*held, error) {
 		}
 		h.certs = append(h.certs, pair.TLS())
 	}
-	var err error
-	if h.accountKey, err = readPEM(p.dir, "sa.key", ParseKey); err != nil {
+	keys, err := p.accountKeyHeld()
+	if err != nil {
 		return nil, err
 	}
-	h.accountKeys, err = readPEM(p.dir, "sa.pub", ParsePublicKeys)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
+	h.accountKey, h.accountKeys = keys.accountKey, keys.accountKeys
 	return h, nil
 }

@@ -17,7 +17,7 @@ import (
 // on them or not.
 func pkiCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "pki", Short: "List, judge and replace certificates and keys"}
-	cmd.AddCommand(pkiRotateCommand())
+	cmd.AddCommand(pkiListCommand(), pkiShowCommand(), pkiRotateCommand())
 	return cmd
 }
 

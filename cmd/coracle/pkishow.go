@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"coracle/authn/pki"
+)
+
+// shownCertificate is what was found, where, and what is thought of it.
+type shownCertificate struct {
+	Source    string   `json:"source"`
+	Protocol  string   `json:"protocol,omitempty"` // of a live endpoint
+	Presented []string `json:"presented"`          // subjects of the whole chain
+	pki.Judgement
+}
+
+func pkiShowCommand() *cobra.Command {
+	var files certificateFiles
+	var out connection
+	var name string
+	cmd := &cobra.Command{
+		Use:   "show NAME | FILE | HOST:PORT",
+		Short: "Read a certificate, a kubeconfig or a live endpoint, and judge it",
+		Long: `Read a certificate and judge it as whoever is shown it would: is it signed by an authority of this cluster, is it for
+what it is used for, for that name, and in force?
+
+NAME is one of those that coracle pki list has; FILE holds PEM, or is a kubeconfig; from HOST:PORT is taken what is served
+there, and nothing is sent. The exit code is 1 when something is wrong.`,
+		Example: `  coracle pki show apiserver
+  coracle pki show ~/.kube/config
+  coracle pki show 127.0.0.1:6443 --name kubernetes.default.svc`,
+		Args: cobra.ExactArgs(1),
+	}
+	f := cmd.Flags()
+	files.addFlags(f)
+	f.StringVar(&name, "name", "", "host name or IP address that it is to be for (default, of an endpoint: HOST)")
+	f.StringVarP(&out.output, "output", "o", "", "json or yaml; text for people otherwise")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := out.checkOutput(); err != nil {
+			return err
+		}
+		r, err := files.rotation()
+		if err != nil {
+			return err
+		}
+		q := pki.Question{Usage: x509.ExtKeyUsageAny, Name: name, Now: time.Now()}
+		if q.Authorities, err = pki.Authorities(r.Dir); err != nil {
+			return err
+		}
+		shown := shownCertificate{Source: args[0]}
+		chain, err := shown.find(cmd.Context(), r, args[0], &q)
+		if err != nil {
+			return err
+		}
+		for _, c := range chain {
+			shown.Presented = append(shown.Presented, c.Subject.String())
+		}
+		shown.Judgement = pki.Judge(chain, q)
+		done, err := out.print(cmd.OutOrStdout(), shown)
+		if !done {
+			tellCertificate(cmd.OutOrStdout(), shown)
+		}
+		if err == nil && !shown.Good() {
+			err = fmt.Errorf("%s is not as it should be", args[0])
+		}
+		return err
+	}
+	return cmd
+}
+
+// find reads what is meant, and notes what it is used for.
+func (s *shownCertificate) find(ctx context.Context, r pki.Rotation, what string, q *pki.Question) ([]*x509.Certificate, error) {
+	path := pki.FileOf(r.Dir, r.Kubeconfigs, what)
+	if path == "" {
+		path = what
+	}
+	data, err := readBounded(path)
+	if errors.Is(err, os.ErrNotExist) {
+		if host, _, no := net.SplitHostPort(what); no == nil {
+			return s.dial(ctx, host, what, q)
+		}
+		return nil, fmt.Errorf("%q is neither a certificate of this cluster, nor a file, nor HOST:PORT%s", what, suggestion(what, r.Names()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.Source = path
+	chain, err := pki.ParseChain(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be shown: %w", path, err)
+	}
+	return chain, nil
+}
+
+// maxCertificateFile bounds what is read, in bytes.
+const maxCertificateFile = 1 << 20
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxCertificateFile+1))
+}
+
+// dialPatience is how long an endpoint has to answer.
+const dialPatience = 10 * time.Second
+
+// dial takes the chain that an endpoint serves.
+func (s *shownCertificate) dial(ctx context.Context, host, address string, q *pki.Question) ([]*x509.Certificate, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialPatience)
+	defer cancel()
+	if q.Usage = x509.ExtKeyUsageServerAuth; q.Name == "" {
+		q.Name = host
+	}
+	dialer := tls.Dialer{Config: &tls.Config{
+		InsecureSkipVerify: true, // it is judged, not trusted: nothing is sent
+		ServerName:         q.Name,
+		NextProtos:         []string{"h2", "http/1.1"},
+	}}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s does not speak TLS with us: %w", address, err)
+	}
+	defer conn.Close()
+	state := conn.(*tls.Conn).ConnectionState()
+	s.Protocol = strings.TrimSpace(fmt.Sprintf("%s %s %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite), state.NegotiatedProtocol))
+	return state.PeerCertificates, nil
+}
+
+func tellCertificate(w io.Writer, s shownCertificate) {
+	line := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(w, "%-9s %s\n", name, printable(text, false))
+		}
+	}
+	line("source", s.Source)
+	line("protocol", s.Protocol)
+	line("subject", s.Subject)
+	line("issuer", s.Issuer)
+	line("serial", s.Serial)
+	line("names", strings.Join(s.Names, ", "))
+	line("usages", strings.Join(s.Usages, ", "))
+	line("begins", s.Begins.UTC().Format(time.RFC3339))
+	line("ends", s.Ends.UTC().Format(time.RFC3339))
+	for n, subject := range s.Presented {
+		if n > 0 {
+			line("with", subject)
+		}
+	}
+	for _, f := range s.Findings {
+		verdict := "good"
+		if !f.Good {
+			verdict = "WRONG"
+		}
+		fmt.Fprintf(w, "%-9s %-5s %s\n", f.Check, verdict, printable(f.Says, false))
+	}
+}
