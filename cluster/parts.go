@@ -51,7 +51,7 @@ func (c *Cluster) run(ctx context.Context, name string, r runner) {
 
 // startControllers starts what kube-controller-manager and kube-scheduler are in a larger cluster. Each
 // controller acts as the service account that it has there; what they watch they share, as there.
-func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, ids identities, minter *tokens) error {
+func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, ids identities, minter *tokens, publishInfo func(context.Context) error) error {
 	manager, err := kubernetes.NewForConfig(clients.as("kube-controller-manager", ids.controllerManager))
 	if err != nil {
 		return err
@@ -63,10 +63,17 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	log := c.config.Log
 
 	c.run(ctx, "serviceaccount", serviceaccount.New(account("service-account-controller"), shared, log))
-	c.run(ctx, "serviceaccount-token", token.New(manager, shared, token.Config{
+	secrets := token.New(manager, shared, token.Config{
 		Minter: minter, CA: c.keys.CABundle, MintForEveryAccount: c.config.Era == string(admission.Classic),
-	}, log))
-	c.run(ctx, "root-ca-certificate-publisher", rootca.New(account("root-ca-cert-publisher"), shared, c.keys.CABundle, log))
+	}, log)
+	c.run(ctx, "serviceaccount-token", secrets)
+	roots := rootca.New(account("root-ca-cert-publisher"), shared, c.keys.CABundle, log)
+	c.run(ctx, "root-ca-certificate-publisher", roots)
+	c.run(ctx, "authorities", authorityWatch{c.keys.CABundle, func(ctx context.Context) error {
+		secrets.CAChanged()
+		roots.CAChanged()
+		return publishInfo(ctx)
+	}})
 	content, err := metadata.NewForConfig(clients.asAccount("namespace-controller", manager))
 	if err != nil {
 		return err
