@@ -160,9 +160,13 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		AuditLog:    auditLog,
 		Ready:       []apiserver.Check{{Name: "poststarthook/bootstrap", Do: started.check}},
 	})
+	serving := keys.ServerTLS()
+	if err := config.TLS.apply(serving, func(flag string, pair *servedPair) { who.watch(flag, pair) }); err != nil {
+		return nil, err
+	}
 	c.http = &http.Server{
 		Handler:           c.server,
-		TLSConfig:         who.acceptable(keys.ServerTLS()),
+		TLSConfig:         who.acceptable(serving),
 		ReadHeaderTimeout: 30 * time.Second,
 		IdleTimeout:       90 * time.Second,
 		MaxHeaderBytes:    1 << 20,

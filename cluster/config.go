@@ -46,6 +46,8 @@ type Config struct {
 	Audit audit.Options
 	// ServiceClusterIPRange is the network of services' addresses. Default: 10.96.0.0/16.
 	ServiceClusterIPRange string
+	// TLS says how the API is served.
+	TLS TLSPolicy
 	// MaxInFlight bounds the requests that are worked on at once. Default: no bound.
 	MaxInFlight apiserver.MaxInFlight
 

@@ -33,6 +33,7 @@ type settings struct {
 	ServiceClusterIPRange string        `mapstructure:"service-cluster-ip-range"`
 	MaxReading            int           `mapstructure:"max-requests-inflight"`
 	MaxWriting            int           `mapstructure:"max-mutating-requests-inflight"`
+	TLS                   tlsSettings   `mapstructure:",squash"`
 	Authn                 authnSettings `mapstructure:",squash"`
 	Authz                 authzSettings `mapstructure:",squash"`
 	Audit                 auditSettings `mapstructure:",squash"`
@@ -63,6 +64,7 @@ func addSettings(f *pflag.FlagSet) {
 	f.Int("max-mutating-requests-inflight", 200, "how many writing requests are worked on at once before others get 429; 0 for no bound")
 	in(groupNetwork, "bind-address", "secure-port", "advertise", "service-cluster-ip-range", "max-requests-inflight", "max-mutating-requests-inflight")
 
+	addTLSSettings(f, in)
 	addAuthnSettings(f, in)
 	addAuthzSettings(f, in)
 	addAuditSettings(f, in)
@@ -123,6 +125,10 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 	if err != nil {
 		return none, 0, err
 	}
+	tls, err := s.TLS.policy()
+	if err != nil {
+		return none, 0, err
+	}
 	return cluster.Config{
 		Authentication:        authn,
 		Authorization:         authz,
@@ -135,6 +141,7 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 		Nodes:                 s.Nodes,
 		Hints:                 s.Hints,
 		ServiceClusterIPRange: s.ServiceClusterIPRange,
+		TLS:                   tls,
 		MaxInFlight:           apiserver.MaxInFlight{ReadOnly: s.MaxReading, Mutating: s.MaxWriting},
 
 		LegacyTokenCleanUpPeriod: s.LegacyTokenCleanUp,

@@ -38,7 +38,7 @@ func defaults() cluster.Config {
 		BindAddress: "127.0.0.1", SecurePort: 6443, Era: "classic", Nodes: 1, Hints: "off",
 		ServiceClusterIPRange: cluster.DefaultServiceCIDR, Advertise: []string{}, Authentication: authentication,
 		Authorization: authzconfig.DefaultFlags(), MaxInFlight: apiserver.MaxInFlight{ReadOnly: 400, Mutating: 200},
-		Audit: audit.DefaultOptions(), ClusterSigningDuration: 365 * 24 * time.Hour,
+		Audit: audit.DefaultOptions(), TLS: cluster.TLSPolicy{SNICertKeys: []string{}, CipherSuites: []string{}}, ClusterSigningDuration: 365 * 24 * time.Hour,
 	}
 }
 
@@ -64,6 +64,11 @@ func TestReadSettings(t *testing.T) {
 		{name: "an audit log", args: []string{"--audit-policy-file=policy.yaml", "--audit-log-path=-", "--audit-log-mode=batch", "--audit-webhook-batch-max-size=7"},
 			want: func(c *cluster.Config) {
 				c.Audit.PolicyFile, c.Audit.Log.Path, c.Audit.Log.Sink.Mode, c.Audit.Webhook.Sink.Batch.MaxBatchSize = "policy.yaml", "-", audit.Batch, 7
+			}},
+		{name: "a policy for TLS", args: []string{"--tls-min-version=VersionTLS13", "--tls-sni-cert-key=a.crt,a.key:a.example,*.b.example", "--tls-sni-cert-key=c.crt,c.key", "--tls-curve-preferences=29,23"},
+			want: func(c *cluster.Config) {
+				c.TLS.MinVersion, c.TLS.CurvePreferences = "VersionTLS13", []int32{29, 23}
+				c.TLS.SNICertKeys = []string{"a.crt,a.key:a.example,*.b.example", "c.crt,c.key"}
 			}},
 		{name: "a flag", args: []string{"--secure-port=0", "--advertise=a.example,10.0.0.1"},
 			want: func(c *cluster.Config) { c.SecurePort = 0; c.Advertise = []string{"a.example", "10.0.0.1"} }},
