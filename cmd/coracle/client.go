@@ -49,16 +49,7 @@ func (c *connection) client() (*rest.Config, string, error) {
 	if err := c.checkOutput(); err != nil {
 		return nil, "", err
 	}
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = c.kubeconfig
-	if c.kubeconfig == "" && os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "" {
-		if dir, err := cluster.DefaultDataDir(); err == nil {
-			if path := filepath.Join(dir, "kubeconfigs", "admin.conf"); exists(path) {
-				rules.ExplicitPath = path
-			}
-		}
-	}
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.context})
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(c.rules(), &clientcmd.ConfigOverrides{CurrentContext: c.context})
 	config, err := loader.ClientConfig()
 	if err != nil {
 		return nil, "", fmt.Errorf("there is no cluster to ask: %w; set KUBECONFIG, or name a file with --kubeconfig", err)
@@ -71,6 +62,20 @@ func (c *connection) client() (*rest.Config, string, error) {
 	}
 	config.UserAgent = "coracle"
 	return config, namespace, nil
+}
+
+// rules say which kubeconfig is in use.
+func (c *connection) rules() *clientcmd.ClientConfigLoadingRules {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.kubeconfig
+	if c.kubeconfig == "" && os.Getenv(clientcmd.RecommendedConfigPathEnvVar) == "" {
+		if dir, err := cluster.DefaultDataDir(); err == nil {
+			if path := filepath.Join(dir, "kubeconfigs", "admin.conf"); exists(path) {
+				rules.ExplicitPath = path
+			}
+		}
+	}
+	return rules
 }
 
 func (c *connection) checkOutput() error {

@@ -24,8 +24,8 @@ authentication, RBAC, admission and TLS work, and why a request was let in or tu
 	if filepath.Base(program) == "kubectl-coracle" {
 		cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl coracle"}
 	}
-	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), tokenCommand(), pkiCommand(), nodeCommand(), versionCommand(version))
-	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), tokenCommand(), authnCommand(), nodeCommand(), versionCommand(version))
-	cmd.AddCommand(tokenReviewCommand(), frontProxyCommand())
+	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), kubeconfigCommand())
+	cmd.AddCommand(tokenCommand(), pkiCommand(), authnCommand(), nodeCommand())
+	cmd.AddCommand(tokenReviewCommand(), frontProxyCommand(), versionCommand(version))
 	return cmd
 }
