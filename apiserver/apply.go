@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
@@ -21,31 +22,9 @@ import (
 // An object that is not there is created.
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
-	wanted := &unstructured.Unstructured{Object: map[string]any{}}
-	asJSON, err := yaml.YAMLToJSON(body.Bytes)
+	wanted, err := c.readApplied(body, opts.FieldValidation, c.kind.GroupVersionKind)
 	if err != nil {
-		err = fmt.Errorf("error converting YAML to JSON: %w", err)
-	} else { // whole numbers stay whole
-		err = kjson.UnmarshalCaseSensitivePreserveInts(asJSON, &wanted.Object)
-	}
-	if err != nil {
-		return apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
-	}
-	if validation := fieldValidation(opts.FieldValidation); validation != metav1.FieldValidationIgnore {
-		if err := yaml.UnmarshalStrict(body.Bytes, &map[string]any{}); err != nil {
-			if validation == metav1.FieldValidationStrict {
-				return apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", err))
-			}
-			warn(c.r.Context(), err.Error())
-		}
-	}
-	switch {
-	case len(wanted.GetManagedFields()) > 0:
-		return apierrors.NewBadRequest("metadata.managedFields must be nil")
-	case wanted.GroupVersionKind() != c.kind.GroupVersionKind:
-		return apierrors.NewBadRequest(fmt.Sprintf("invalid object type: %v", wanted.GroupVersionKind()))
-	case wanted.GetName() != "" && wanted.GetName() != c.info.Name:
-		return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", wanted.GetName(), c.info.Name))
+		return err
 	}
 	manager, err := c.Owners.Manager(c.kind, c.sub.Name)
 	if err != nil {
@@ -100,6 +79,37 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 			return obj, nil
 		},
 	})
+}
+
+// readApplied reads what somebody wants of an object of a kind.
+func (c *call) readApplied(body wire.Body, validation string, want schema.GroupVersionKind) (*unstructured.Unstructured, error) {
+	wanted := &unstructured.Unstructured{Object: map[string]any{}}
+	asJSON, err := yaml.YAMLToJSON(body.Bytes)
+	if err != nil {
+		err = fmt.Errorf("error converting YAML to JSON: %w", err)
+	} else { // whole numbers stay whole
+		err = kjson.UnmarshalCaseSensitivePreserveInts(asJSON, &wanted.Object)
+	}
+	if err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+	}
+	if validation = fieldValidation(validation); validation != metav1.FieldValidationIgnore {
+		if err := yaml.UnmarshalStrict(body.Bytes, &map[string]any{}); err != nil {
+			if validation == metav1.FieldValidationStrict {
+				return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", err))
+			}
+			warn(c.r.Context(), err.Error())
+		}
+	}
+	switch {
+	case len(wanted.GetManagedFields()) > 0:
+		return nil, apierrors.NewBadRequest("metadata.managedFields must be nil")
+	case wanted.GroupVersionKind() != want:
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("invalid object type: %v", wanted.GroupVersionKind()))
+	case wanted.GetName() != "" && wanted.GetName() != c.info.Name:
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", wanted.GetName(), c.info.Name))
+	}
+	return wanted, nil
 }
 
 // mayCreate asks for the permission to create where an update or apply would: `patch` alone does not give it.

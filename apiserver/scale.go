@@ -12,11 +12,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"coracle/apiserver/fieldowner"
 	"coracle/apiserver/wire"
 )
 
@@ -51,7 +56,7 @@ func (c *call) scale() error {
 		if err := c.decode(wanted, c.sub.Kind, opts.FieldValidation); err != nil {
 			return err
 		}
-		return c.rescale(f, &opts, dryRun(opts.DryRun), func(*autoscalingv1.Scale) (*autoscalingv1.Scale, error) { return wanted, nil })
+		return c.rescale(f, &opts, dryRun(opts.DryRun), false, func(*autoscalingv1.Scale) (*autoscalingv1.Scale, error) { return wanted.DeepCopy(), nil })
 	case "patch":
 		return c.patchScale(f)
 	}
@@ -68,6 +73,7 @@ func (c *call) patchScale(f wire.Format) error {
 	if c.kind.Custom == nil {
 		supported = append(supported, string(types.StrategicMergePatchType))
 	}
+	supported = append(supported, string(types.ApplyYAMLPatchType))
 	if err != nil || !allows(supported, media) {
 		return unsupportedPatch(c.offer(), supported)
 	}
@@ -76,11 +82,17 @@ func (c *call) patchScale(f wire.Format) error {
 		return err
 	}
 	c.auditPatch(body.Bytes, types.PatchType(media))
+	if errs := metav1validation.ValidatePatchOptions(&opts, types.PatchType(media)); len(errs) > 0 {
+		return apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "PatchOptions"}, "", errs)
+	}
+	if types.PatchType(media) == types.ApplyYAMLPatchType {
+		return c.applyScale(f, body, &opts)
+	}
 	apply, err := patcherFor(types.PatchType(media), body.Bytes, &autoscalingv1.Scale{})
 	if err != nil {
 		return err
 	}
-	return c.rescale(f, &opts, dryRun(opts.DryRun), func(now *autoscalingv1.Scale) (*autoscalingv1.Scale, error) {
+	return c.rescale(f, &opts, dryRun(opts.DryRun), false, func(now *autoscalingv1.Scale) (*autoscalingv1.Scale, error) {
 		before, err := json.Marshal(now)
 		if err != nil {
 			return nil, err
@@ -95,15 +107,58 @@ func (c *call) patchScale(f wire.Format) error {
 	})
 }
 
-// rescale writes the wanted number of replicas into the object.
-func (c *call) rescale(f wire.Format, opts runtime.Object, dry bool, next func(*autoscalingv1.Scale) (*autoscalingv1.Scale, error)) error {
+// applyScale merges a Scale that somebody wants, and makes the number theirs.
+func (c *call) applyScale(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
+	wanted, err := c.readApplied(body, opts.FieldValidation, c.sub.Kind)
+	if err != nil {
+		return err
+	}
+	owners, err := c.Owners.Scale()
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	force := opts.Force != nil && *opts.Force
+	return c.rescale(f, opts, dryRun(opts.DryRun), true, func(now *autoscalingv1.Scale) (*autoscalingv1.Scale, error) {
+		merged, err := owners.Apply(now, wanted, opts.FieldManager, force)
+		if err != nil {
+			return nil, err
+		}
+		s, ok := merged.(*autoscalingv1.Scale)
+		if !ok {
+			return nil, apierrors.NewInternalError(fmt.Errorf("a Scale was merged to a %T", merged))
+		}
+		return s, nil
+	})
+}
+
+// replicasPaths tell where the number is in each version of the object that fields may be owned under.
+func (c *call) replicasPaths() managedfields.ResourcePathMappings {
+	path := fieldpath.MakePathOrDie("spec", "replicas")
+	if c.kind.Custom != nil && c.kind.Custom.Scale != nil {
+		path = nil
+		for _, name := range fieldsOf(c.kind.Custom.Scale.SpecReplicasPath) {
+			path = append(path, fieldpath.PathElement{FieldName: &name})
+		}
+	}
+	return managedfields.ResourcePathMappings{c.kind.GroupVersion().String(): path}
+}
+
+// rescale writes the wanted number of replicas into the object, and whose it is. Applied tells that next has noted the
+// owner. Ownership of a Scale is kept with the object, translated both ways.
+// Source: scaleUpdatedObjectInfo in pkg/registry/apps/deployment/storage/storage.go.
+func (c *call) rescale(f wire.Format, opts runtime.Object, dry, applied bool, next func(*autoscalingv1.Scale) (*autoscalingv1.Scale, error)) error {
 	e, obj, err := c.applyChange(change{
 		options: opts,
 		dryRun:  dry,
+		applied: true,
 		next: func(old runtime.Object) (runtime.Object, error) {
 			now, err := c.scaleOf(old)
 			if err != nil {
 				return nil, err
+			}
+			handler := managedfields.NewScaleHandler(old.(metav1.Object).GetManagedFields(), c.kind.GroupVersion(), c.replicasPaths())
+			if now.ManagedFields, err = handler.ToSubresource(); err != nil {
+				return nil, apierrors.NewInternalError(err)
 			}
 			wanted, err := next(now)
 			if err != nil {
@@ -125,6 +180,19 @@ func (c *call) rescale(f wire.Format, opts runtime.Object, dry bool, next func(*
 			if wanted.UID != "" {
 				m.SetUID(wanted.UID)
 			}
+			owned := metav1.Object(wanted)
+			if !applied {
+				owners, err := c.Owners.Scale()
+				if err != nil {
+					return nil, apierrors.NewInternalError(err)
+				}
+				owned = owners.UpdateNoErrors(now, wanted, fieldowner.Name(managerOf(opts), c.r.UserAgent())).(metav1.Object)
+			}
+			entries, err := handler.ToParent(owned.GetManagedFields())
+			if err != nil {
+				return nil, apierrors.NewInternalError(err)
+			}
+			m.SetManagedFields(entries)
 			return obj, c.setReplicas(obj, wanted.Spec.Replicas)
 		},
 	})

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"unicode"
 
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -72,6 +73,14 @@ func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.Fi
 	}
 	o.managers[key] = m
 	return m, nil
+}
+
+// Scale returns the manager of the subresource scale, which all kinds that have it share. client-go has no schema of it; a
+// Scale has no lists, and is merged as it looks.
+func (o *Owners) Scale() (*managedfields.FieldManager, error) {
+	scale := creater{&catalog.Kind{New: func() runtime.Object { return &autoscalingv1.Scale{} }}}
+	kind := autoscalingv1.SchemeGroupVersion.WithKind("Scale")
+	return managedfields.NewDefaultFieldManager(managedfields.NewDeducedTypeConverter(), o.scheme, noDefaults{}, scale, kind, kind.GroupVersion(), "scale", nil)
 }
 
 // resets are the fields that a request's endpoint drops, which it therefore cannot own.
