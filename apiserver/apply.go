@@ -122,13 +122,8 @@ func (c *call) mayCreate() error {
 	return nil
 }
 
-// own notes on a new or changed object which fields this request has set.
-func (c *call) own(obj, old runtime.Object, manager string) runtime.Object {
-	m, err := c.Owners.Manager(c.kind, c.sub.Name)
-	if err != nil {
-		return obj // an object that is stored without its owners is better than none
-	}
-	owned := m.UpdateNoErrors(old, obj, fieldowner.Name(manager, c.r.UserAgent()))
-	owned.GetObjectKind().SetGroupVersionKind(c.kind.GroupVersionKind)
-	return owned
+// own notes on a new or changed object which fields this request has set. old is nil for a new one.
+func (c *call) own(obj, old runtime.Object, manager string) {
+	c.Owners.Note(c.kind, c.sub.Name, obj, old, fieldowner.Name(manager, c.r.UserAgent()), c.Now())
+	obj.GetObjectKind().SetGroupVersionKind(c.kind.GroupVersionKind)
 }

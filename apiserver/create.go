@@ -34,7 +34,7 @@ func (c *call) create() error {
 		return err
 	}
 	c.setDefaults(obj) // what is defaulted is owned as well
-	obj = c.own(obj, c.kind.New(), opts.FieldManager)
+	c.own(obj, nil, opts.FieldManager)
 	e, obj, err := c.createObject(obj, &opts)
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func (c *call) createByUpdate(f wire.Format, obj runtime.Object, opts *metav1.Up
 		return err
 	}
 	c.setDefaults(obj)
-	obj = c.own(obj, c.kind.New(), opts.FieldManager)
+	c.own(obj, nil, opts.FieldManager)
 	e, obj, err := c.createObject(obj, &metav1.CreateOptions{DryRun: opts.DryRun, FieldManager: opts.FieldManager, FieldValidation: opts.FieldValidation})
 	if err != nil {
 		return err
@@ -182,10 +182,7 @@ func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object,
 	}
 	c.setDefaults(obj)
 	if !ch.applied {
-		obj = c.own(obj, old, managerOf(ch.options))
-		if m, err = meta.Accessor(obj); err != nil {
-			return nil, apierrors.NewInternalError(err)
-		}
+		c.own(obj, old, managerOf(ch.options))
 	}
 	a := &admission.Attributes{
 		Operation:   admission.Update,

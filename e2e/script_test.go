@@ -14,6 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	runBare()
 	testscript.Main(m, map[string]func(){"curl": curl, "log": printLog})
 }
 

@@ -35,6 +35,7 @@ type Owners struct {
 
 	mu       sync.Mutex
 	managers map[string]*managedfields.FieldManager
+	shapes   map[schema.GroupVersionKind]*shape // nil for a kind without a schema
 }
 
 // New returns the owners of a scheme's kinds.
@@ -46,6 +47,7 @@ func New(scheme *runtime.Scheme) *Owners {
 			return applyconfigurations.NewTypeConverter(scheme)
 		}),
 		managers: map[string]*managedfields.FieldManager{},
+		shapes:   map[schema.GroupVersionKind]*shape{},
 	}
 }
 
@@ -64,7 +66,7 @@ func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.Fi
 		return m, nil
 	}
 	converter := managedfields.NewDeducedTypeConverter()
-	if strings.HasPrefix(reflect.TypeOf(k.New()).Elem().PkgPath(), "k8s.io/api/") {
+	if described(k) {
 		converter = o.converter()
 	}
 	m, err := managedfields.NewDefaultFieldManager(converter, o.scheme, noDefaults{}, creater{k}, k.GroupVersionKind, k.GroupVersion(), subresource, resets(k, subresource))
@@ -73,6 +75,27 @@ func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.Fi
 	}
 	o.managers[key] = m
 	return m, nil
+}
+
+// described tells whether client-go has a schema of a kind.
+func described(k *catalog.Kind) bool {
+	return k.Custom == nil && strings.HasPrefix(reflect.TypeOf(k.New()).Elem().PkgPath(), "k8s.io/api/")
+}
+
+// shape is the schema of a kind, nil for one that has none.
+func (o *Owners) shape(k *catalog.Kind) *shape {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s, known := o.shapes[k.GroupVersionKind]
+	if !known && described(k) {
+		empty := k.New()
+		empty.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
+		s, _ = shapeOf(o.converter(), empty) // a kind without a shape is compared the long way
+	}
+	if !known && k.Custom == nil {
+		o.shapes[k.GroupVersionKind] = s
+	}
+	return s
 }
 
 // Scale returns the manager of the subresource scale, which all kinds that have it share. client-go has no schema of it; a
