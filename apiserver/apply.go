@@ -70,7 +70,7 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 		options: opts,
 		dryRun:  dryRun(opts.DryRun),
 		applied: true,
-		next: func(old runtime.Object) (runtime.Object, error) {
+		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
 			obj, err := merge(old.DeepCopyObject())
 			if err != nil {
 				return nil, err

@@ -39,7 +39,7 @@ func (c *call) spendBudget(pod *corev1.Pod, dry bool) error {
 	on.sub, _ = kind.Subresource("status")
 	_, _, err = on.applyChange(change{
 		options: &metav1.UpdateOptions{}, dryRun: dry,
-		next: func(old runtime.Object) (runtime.Object, error) {
+		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
 			pdb := old.DeepCopyObject().(*policyv1.PodDisruptionBudget)
 			if err := mayDisrupt(pdb); err != nil {
 				return nil, err

@@ -82,7 +82,7 @@ func (c *call) markDisrupted() error {
 	on.sub, _ = c.kind.Subresource("status")
 	_, _, err := on.applyChange(change{
 		options: &metav1.UpdateOptions{},
-		next: func(old runtime.Object) (runtime.Object, error) {
+		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
 			pod := old.DeepCopyObject().(*corev1.Pod)
 			pod.ResourceVersion = "" // whichever it is
 			target := corev1.PodCondition{

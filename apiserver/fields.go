@@ -1,8 +1,10 @@
 package apiserver
 
 import (
+	"maps"
 	"reflect"
 
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -11,10 +13,6 @@ import (
 
 func keepStatus(obj, old runtime.Object) {
 	copyFields(obj, old, func(name string) bool { return name == "Status" || name == "status" })
-}
-
-func keepMetadata(obj, old runtime.Object) {
-	copyFields(obj, old, func(name string) bool { return name == "ObjectMeta" || name == "metadata" })
 }
 
 func keepAllButStatus(obj, old runtime.Object) {
@@ -45,10 +43,40 @@ func copyFields(obj, old runtime.Object, choose func(name string) bool) {
 		u.SetUnstructuredContent(content)
 		return
 	}
-	from, to := reflect.ValueOf(old.DeepCopyObject()).Elem(), reflect.ValueOf(obj).Elem()
+	chosen, to := reflect.New(reflect.TypeOf(old).Elem()), reflect.ValueOf(obj).Elem()
+	take(chosen.Elem(), reflect.ValueOf(old).Elem(), choose)
+	take(to, reflect.ValueOf(chosen.Interface().(runtime.Object).DeepCopyObject()).Elem(), choose)
+}
+
+// take sets the chosen fields of the struct to, to those of from.
+func take(to, from reflect.Value, choose func(name string) bool) {
 	for i := range to.NumField() {
 		if choose(to.Type().Field(i).Name) {
 			to.Field(i).Set(from.Field(i))
 		}
 	}
+}
+
+// sameButStatus tells whether two states differ in metadata and status at most.
+func sameButStatus(a, b runtime.Object) bool {
+	rest := func(name string) bool {
+		switch name {
+		case "Status", "status", "ObjectMeta", "metadata":
+			return false
+		}
+		return true
+	}
+	u, ok := a.(runtime.Unstructured)
+	if v, both := b.(runtime.Unstructured); ok && both {
+		x, y := maps.Clone(u.UnstructuredContent()), maps.Clone(v.UnstructuredContent())
+		for _, content := range []map[string]any{x, y} {
+			maps.DeleteFunc(content, func(name string, _ any) bool { return !rest(name) })
+		}
+		return apiequality.Semantic.DeepEqual(x, y)
+	}
+	x, y := reflect.New(reflect.TypeOf(a).Elem()), reflect.New(reflect.TypeOf(b).Elem())
+	take(x.Elem(), reflect.ValueOf(a).Elem(), rest)
+	take(y.Elem(), reflect.ValueOf(b).Elem(), rest)
+	// What is equal to the letter need not be asked the slow way.
+	return reflect.DeepEqual(x.Interface(), y.Interface()) || apiequality.Semantic.DeepEqual(x.Interface(), y.Interface())
 }

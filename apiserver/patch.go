@@ -59,10 +59,14 @@ func (c *call) patch() error {
 	return c.change(f, change{
 		options: &opts,
 		dryRun:  dryRun(opts.DryRun),
-		next: func(old runtime.Object) (runtime.Object, error) {
-			before, err := json.Marshal(old)
-			if err != nil {
-				return nil, err
+		next: func(old runtime.Object, before []byte) (runtime.Object, error) {
+			if before == nil {
+				if before, err = json.Marshal(old); err != nil {
+					return nil, err
+				}
+			}
+			if obj, ok := c.patchPart(old, before, body.Bytes, patchType, apply); ok {
+				return obj, nil
 			}
 			after, err := apply(before)
 			if err != nil {

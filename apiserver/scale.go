@@ -151,7 +151,7 @@ func (c *call) rescale(f wire.Format, opts runtime.Object, dry, applied bool, ne
 		options: opts,
 		dryRun:  dry,
 		applied: true,
-		next: func(old runtime.Object) (runtime.Object, error) {
+		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
 			now, err := c.scaleOf(old)
 			if err != nil {
 				return nil, err

@@ -101,7 +101,7 @@ func (c *call) finalize() error {
 	return c.change(f, change{
 		options: &opts,
 		dryRun:  dryRun(opts.DryRun),
-		next: func(old runtime.Object) (runtime.Object, error) {
+		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
 			ns := old.DeepCopyObject().(*corev1.Namespace)
 			ns.ResourceVersion, ns.UID = wanted.ResourceVersion, wanted.UID
 			ns.Spec.Finalizers = wanted.Spec.Finalizers
@@ -130,7 +130,7 @@ func (c *call) bind() error {
 	_, _, err = c.applyChange(change{
 		options: opts,
 		dryRun:  dryRun(opts.DryRun),
-		next: func(old runtime.Object) (runtime.Object, error) {
+		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
 			pod := old.DeepCopyObject().(*corev1.Pod)
 			switch {
 			case b.UID != "" && b.UID != pod.UID:

@@ -59,7 +59,7 @@ func (c *call) update() error {
 		return apierrors.NewInvalid(c.kind.GroupKind(), m.GetName(), requiredVersion)
 	}
 	return c.change(f, change{
-		next:    func(runtime.Object) (runtime.Object, error) { return obj.DeepCopyObject(), nil },
+		next:    func(runtime.Object, []byte) (runtime.Object, error) { return obj.DeepCopyObject(), nil },
 		options: &opts,
 		dryRun:  dryRun(opts.DryRun),
 	})
@@ -84,9 +84,9 @@ func (c *call) createByUpdate(f wire.Format, obj runtime.Object, opts *metav1.Up
 
 // change is one modification of a stored object, however the client expressed it.
 type change struct {
-	// next makes the wanted state from the present one, which it must not modify. It is called again
-	// when somebody else's write came first.
-	next    func(old runtime.Object) (runtime.Object, error)
+	// next makes the wanted state from the present one, which it must not modify, and of which stored is the JSON if that is
+	// at hand. It is called again when somebody else's write came first.
+	next    func(old runtime.Object, stored []byte) (runtime.Object, error)
 	options runtime.Object
 	dryRun  bool
 	applied bool // next has noted the fields' owners itself
@@ -116,7 +116,11 @@ func (c *call) applyChange(ch change) (*cache.Entry, runtime.Object, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		obj, err := c.prepareUpdate(old, ch)
+		stored := current.Body
+		if c.kind.FromStored != nil {
+			stored = nil // of another version
+		}
+		obj, err := c.prepareUpdate(old, stored, ch)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -154,8 +158,8 @@ func (c *call) applyChange(ch change) (*cache.Entry, runtime.Object, error) {
 
 // prepareUpdate makes the state that is to be stored. A client that names the version that it
 // changes is told of a conflict; for all others it is made again from the state that came first.
-func (c *call) prepareUpdate(old runtime.Object, ch change) (obj runtime.Object, err error) {
-	obj, err = ch.next(old)
+func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj runtime.Object, err error) {
+	obj, err = ch.next(old, stored)
 	if err != nil {
 		return nil, err
 	}
@@ -280,12 +284,4 @@ func sameStatus(a, b runtime.Object) bool {
 	x, ok := a.(runtime.Unstructured)
 	y, both := b.(runtime.Unstructured)
 	return !ok || !both || apiequality.Semantic.DeepEqual(x.UnstructuredContent()["status"], y.UnstructuredContent()["status"])
-}
-
-// sameButStatus tells whether two states differ in metadata and status at most.
-func sameButStatus(a, b runtime.Object) bool {
-	x, y := a.DeepCopyObject(), b
-	keepStatus(x, y)
-	keepMetadata(x, y)
-	return apiequality.Semantic.DeepEqual(x, y)
 }

@@ -45,7 +45,7 @@ func validatePodUpdate(p, old *corev1.Pod) errorList {
 	}
 	errs = append(errs, validateTolerationChange(p.Spec.Tolerations, old.Spec.Tolerations, spec.Child("tolerations"))...)
 	errs = append(errs, validateGateChange(p.Spec.SchedulingGates, old.Spec.SchedulingGates, spec.Child("schedulingGates"))...)
-	if equality.Semantic.DeepEqual(p.Spec, old.Spec) {
+	if reflect.DeepEqual(&p.Spec, &old.Spec) || equality.Semantic.DeepEqual(p.Spec, old.Spec) {
 		return errs
 	}
 	rest, restErrs := withoutUpdates(p, old)

@@ -101,7 +101,8 @@ func (w *walk) visit(set *fieldpath.Set, v, was reflect.Value, ref schema.TypeRe
 			return leaf()
 		}
 		for entries := v.MapRange(); entries.Next(); {
-			w.member(set, entries.Key().String(), entries.Value(), reflect.Value{}, atom.Map)
+			name := entries.Key().String()
+			w.member(set, &name, entries.Value(), reflect.Value{}, atom.Map)
 		}
 	default:
 		w.lost = true
@@ -124,17 +125,17 @@ func (w *walk) fields(set *fieldpath.Set, v, was reflect.Value, m *schema.Map) b
 				before = b
 			}
 		}
-		w.member(set, f.JsonName, now, before, m)
+		w.member(set, &f.JsonName, now, before, m)
 	}
 	return some
 }
 
-func (w *walk) member(set *fieldpath.Set, name string, now, before reflect.Value, m *schema.Map) {
+func (w *walk) member(set *fieldpath.Set, name *string, now, before reflect.Value, m *schema.Map) {
 	ref := m.ElementType
-	if f, ok := m.FindField(name); ok {
+	if f, ok := m.FindField(*name); ok {
 		ref = f.Type
 	}
-	w.add(set, fieldpath.FieldNameElement(name), now, before, ref)
+	w.add(set, fieldpath.PathElement{FieldName: name}, now, before, ref)
 }
 
 func (w *walk) add(set *fieldpath.Set, at fieldpath.PathElement, now, before reflect.Value, ref schema.TypeRef) {
@@ -221,17 +222,21 @@ func formOf(v reflect.Value) form {
 	if !v.IsValid() {
 		return unknown
 	}
+	switch v.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
+		return scalar
+	}
 	own := value.TypeReflectEntryOf(v.Type()).CanConvertToUnstructured()
 	switch v.Kind() {
 	case reflect.Struct:
-		switch v.Interface().(type) {
-		case scalarJSON:
+		if !own {
+			return structure
+		}
+		if v.Type().Implements(scalarJSON) {
 			return scalar
 		}
-		if own {
-			return unknown
-		}
-		return structure
+		return unknown
 	case reflect.Map:
 		if own || v.Type().Key().Kind() != reflect.String {
 			return unknown
@@ -245,16 +250,13 @@ func formOf(v reflect.Value) form {
 			return unknown
 		}
 		return list
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
-		return scalar
 	}
 	return unknown
 }
 
 // scalarJSON is what metav1.Time, intstr.IntOrString and resource.Quantity have in common: they are written as a string or a
 // number.
-type scalarJSON interface{ OpenAPISchemaType() []string }
+var scalarJSON = reflect.TypeFor[interface{ OpenAPISchemaType() []string }]()
 
 // through follows pointers; it returns the zero Value where they lead nowhere.
 func through(v reflect.Value) reflect.Value {

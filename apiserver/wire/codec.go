@@ -26,6 +26,7 @@ type Codec struct {
 	Scheme       *runtime.Scheme
 	json         *json.Serializer
 	strictJSON   *json.Serializer
+	carefulJSON  *json.Serializer
 	yaml         *json.Serializer
 	strictYAML   *json.Serializer
 	protobuf     *protobuf.Serializer
@@ -35,12 +36,17 @@ type Codec struct {
 // NewCodec returns a codec for a scheme's kinds.
 func NewCodec(s *runtime.Scheme) *Codec {
 	serializer := func(o json.SerializerOptions) *json.Serializer {
-		return json.NewSerializerWithOptions(json.DefaultMetaFactory, s, s, o)
+		var kinds json.MetaFactory = interpreter{}
+		if o.Yaml {
+			kinds = json.DefaultMetaFactory
+		}
+		return json.NewSerializerWithOptions(kinds, s, s, o)
 	}
 	return &Codec{
 		Scheme:       s,
 		json:         serializer(json.SerializerOptions{}),
 		strictJSON:   serializer(json.SerializerOptions{Strict: true}),
+		carefulJSON:  json.NewSerializerWithOptions(json.DefaultMetaFactory, s, s, json.SerializerOptions{}),
 		yaml:         serializer(json.SerializerOptions{Yaml: true}),
 		strictYAML:   serializer(json.SerializerOptions{Yaml: true, Strict: true}),
 		protobuf:     protobuf.NewSerializer(s, s),
@@ -97,6 +103,11 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 	var wrong []error
 	if err != nil {
 		strict, isStrict := runtime.AsStrictDecodingError(err)
+		if !isStrict && media == JSON { // the careful one words what is wrong
+			if _, as, worded := c.carefulJSON.Decode(b.Bytes, &want, into); worded != nil {
+				got, err = as, worded
+			}
+		}
 		if !isStrict || obj == nil {
 			return nil, decodeError(err, want, got, b.Bytes)
 		}
@@ -258,8 +269,7 @@ func Stored(obj runtime.Object) ([]byte, error) {
 
 // Unmarshal reads an object that was stored, or served, by us.
 func (c *Codec) Unmarshal(b []byte, into runtime.Object) error {
-	_, _, err := c.json.Decode(b, nil, into)
-	return err
+	return kjson.UnmarshalCaseSensitivePreserveInts(b, into)
 }
 
 // WatchEncoder returns how the objects of a watch travel in a format: each is framed for the stream.

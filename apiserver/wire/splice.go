@@ -106,3 +106,28 @@ func skip(b []byte, at int) int {
 	}
 	return len(b)
 }
+
+// Pick returns an object with some of the top-level members of a compact JSON object, and false for what is not one.
+func Pick(b []byte, wanted func(key string) bool) ([]byte, bool) {
+	if len(b) == 0 || b[0] != '{' {
+		return nil, false
+	}
+	out := append(make([]byte, 0, len(b)), '{')
+	for at := 1; at < len(b) && b[at] == '"'; {
+		end := skip(b, at)
+		if end+1 >= len(b) || b[end] != ':' {
+			return nil, false
+		}
+		next := skip(b, end+1)
+		if wanted(string(b[at+1 : end-1])) {
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = append(out, b[at:next]...)
+		}
+		if at = next; at < len(b) && b[at] == ',' {
+			at++
+		}
+	}
+	return append(out, '}'), true
+}
