@@ -241,7 +241,9 @@ func fanOutBare(m *measured, streams, events int) time.Duration {
 }
 
 func version(m *measured, path string) string {
-	var list struct{ Metadata struct{ ResourceVersion string } }
+	var list struct {
+		Metadata struct{ ResourceVersion string }
+	}
 	if err := json.Unmarshal(m.must("GET", path, "", ""), &list); err != nil {
 		m.t.Fatal(err)
 	}

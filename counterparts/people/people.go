@@ -49,7 +49,7 @@ func Parse(data []byte) (*Content, error) {
 	}
 	for i, p := range c.Users {
 		same := func(q Person) bool {
-			return q.Name == p.Name || q.Token != "" && q.Token == p.Token
+			return q.Name == p.Name || q.Token != "" && subtle.ConstantTimeCompare([]byte(q.Token), []byte(p.Token)) == 1
 		}
 		switch {
 		case p.Name == "":
