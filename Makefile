@@ -20,7 +20,7 @@ export CGO_ENABLED ?= 0
 # The race detector needs a C compiler. Where there is none the tests run without it, and `make test` says so.
 RACE := $(shell command -v $$(CGO_ENABLED=1 $(GO) env CC) >/dev/null 2>&1 && echo -race)
 
-.PHONY: help up build test check e2e race bench fuzz compare oracle clean
+.PHONY: help up build test check e2e race bench fuzz compare counterparts oracle clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +50,7 @@ e2e: ## run the scripts alone (RUN=token-in-pod for one of them, KUBECTL_MINOR=1
 
 bench: ## run the benchmarks, and measure start, stop, memory and size (BENCH=Evaluate for some of them)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./storage/... ./authn/... ./rbac/... ./apiserver/... ./kubelet-sim/...
-	$(GO) test -count=1 -v -run TestFigures ./e2e -figures
+	$(GO) test -count=1 -v -run 'TestFigures|TestSpeed' -timeout 30m ./e2e -figures
 
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	@for p in $$($(GO) list ./...); do \
@@ -61,6 +61,13 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 
 compare: ## hold the authorizers and the default policy against Kubernetes' own code, on more than a million random requests
 	cd apiserver/authz/compare && $(GO) test -count=1 -v ./...
+
+counterparts: build ## try Dex, nginx and openssl against it; what is not installed is, where apt-get can be run
+	@for p in nginx openssl; do \
+	  command -v $$p >/dev/null || test -x /usr/sbin/$$p || \
+	  { test "$$(id -u)" = 0 && apt-get install -y -qq --no-install-recommends $$p; } || echo "$$p is not installed, and this is not root of a Debian"; \
+	done
+	cd e2e/counterparts && COUNTERPARTS=all $(GO) test -count=1 ./...
 
 oracle: build ## compare our answers with those of the real kube-apiserver (takes minutes to build)
 	cd e2e/oracle && $(GO) build -o ../../.cache/oracle/ ./cmd/...

@@ -44,6 +44,10 @@ func (p TLSPolicy) apply(config *tls.Config, w func(flag string, pair *servedPai
 	if config.CipherSuites, err = cliflag.TLSCipherSuites(p.CipherSuites); err != nil {
 		return fmt.Errorf("--tls-cipher-suites: %w; choose of %s", err, strings.Join(cliflag.PreferredTLSCipherNames(), ", "))
 	}
+	if needed := []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}; len(config.CipherSuites) > 0 &&
+		!slices.ContainsFunc(config.CipherSuites, func(suite uint16) bool { return slices.Contains(needed, suite) }) {
+		return fmt.Errorf("--tls-cipher-suites: HTTP/2 cannot do without %s or %s; add the one that fits the certificate", tls.CipherSuiteName(needed[0]), tls.CipherSuiteName(needed[1]))
+	}
 	if config.CurvePreferences, err = cliflag.TLSCurvePreferences(p.CurvePreferences); err != nil {
 		return fmt.Errorf("--tls-curve-preferences: %w", err)
 	}

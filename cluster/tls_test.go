@@ -109,7 +109,7 @@ func TestTLSPolicy_WhoIsServedWhat(t *testing.T) {
 func TestTLSPolicy_VersionsSuitesAndCurves(t *testing.T) {
 	pair := writePair(t, filepath.Join(t.TempDir(), "own"), "own")
 	cert, key, _ := strings.Cut(pair, ",")
-	const suite = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
+	const suite = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 	for name, c := range map[string]struct {
 		policy TLSPolicy
 		client *tls.Config
@@ -119,8 +119,8 @@ func TestTLSPolicy_VersionsSuitesAndCurves(t *testing.T) {
 		"1.2 is by default":                     {client: &tls.Config{MaxVersion: tls.VersionTLS12}, want: true},
 		"but not where 1.3 is the least":        {policy: TLSPolicy{MinVersion: "VersionTLS13"}, client: &tls.Config{MaxVersion: tls.VersionTLS12}},
 		"1.3 is then":                           {policy: TLSPolicy{MinVersion: "VersionTLS13"}, want: true},
-		"the suite that is named":               {policy: TLSPolicy{CipherSuites: []string{suite}}, client: &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}}, want: true},
-		"and no other":                          {policy: TLSPolicy{CipherSuites: []string{suite}}, client: &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}},
+		"the suite that is named":               {policy: TLSPolicy{CipherSuites: []string{suite}}, client: &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}, want: true},
+		"and no other":                          {policy: TLSPolicy{CipherSuites: []string{suite}}, client: &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}}},
 		"the key exchange that is named":        {policy: TLSPolicy{CurvePreferences: []int32{24}}, client: &tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP384}}, want: true},
 		"and no other key exchange, X25519 say": {policy: TLSPolicy{CurvePreferences: []int32{24}}, client: &tls.Config{CurvePreferences: []tls.CurveID{tls.X25519}}},
 	} {
@@ -186,6 +186,7 @@ func TestTLSPolicy_Refusals(t *testing.T) {
 		"an unknown version":           {TLSPolicy{MinVersion: "SSL3"}, `--tls-min-version: unknown tls version "SSL3"; choose VersionTLS12 or VersionTLS13`},
 		"a version that is broken":     {TLSPolicy{MinVersion: "VersionTLS10"}, "--tls-min-version VersionTLS10 is broken and not served"},
 		"an unknown suite":             {TLSPolicy{CipherSuites: []string{"ROT13"}}, "--tls-cipher-suites: Cipher suite ROT13 not supported or doesn't exist"},
+		"no suite of HTTP/2":           {TLSPolicy{CipherSuites: []string{"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"}}, "--tls-cipher-suites: HTTP/2 cannot do without TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or"},
 		"an unknown key exchange":      {TLSPolicy{CurvePreferences: []int32{9999}}, "--tls-curve-preferences: curve preference 9999 is not supported"},
 		"a certificate without key":    {TLSPolicy{CertFile: cert}, "go together"},
 		"a key of another certificate": {TLSPolicy{CertFile: cert, PrivateKeyFile: stranger}, "are no certificate and its key"},

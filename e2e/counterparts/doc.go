@@ -1,0 +1,8 @@
+// Package counterparts puts what others have made beside a running Coracle: Dex as an issuer, nginx as an authenticating
+// proxy, and openssl for certificates and for a look at TLS.
+//
+// Each test needs something installed; `make counterparts` installs it where it can. A test whose counterpart is not there says
+// so and is skipped, unless COUNTERPARTS=all, as under make: then it fails.
+//
+// Start reading at cluster.
+package counterparts
