@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,6 +143,10 @@ func entries(t *testing.T, obj runtime.Object) any {
 		e.Time = nil
 		out[i] = e
 	}
+	// They are kept in the order of their seconds, in which a slow test may differ.
+	slices.SortFunc(out, func(a, b metav1.ManagedFieldsEntry) int {
+		return strings.Compare(a.Manager+" "+a.Subresource, b.Manager+" "+b.Subresource)
+	})
 	b, err := json.Marshal(out)
 	if err != nil {
 		t.Fatal(err)
