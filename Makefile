@@ -9,7 +9,7 @@ BENCH    ?= .
 
 # Large, mostly generated, and seldom run: compiled without inlining, see docs/adr/0006-size-before-speed.md.
 LARGE := k8s.io/api k8s.io/client-go k8s.io/kube-openapi k8s.io/apiextensions-apiserver \
-  github.com/google/gnostic-models github.com/google/cel-go github.com/antlr4-go k8s.io/apiserver google.golang.org/protobuf \
+  github.com/google/gnostic-models github.com/google/cel-go github.com/antlr4-go google.golang.org/protobuf \
   github.com/go-openapi github.com/spf13 go.yaml.in/yaml golang.org/x/net coracle/cmd coracle/counterparts
 
 # The same flags for every build, so that checks, tests and the binary share what was compiled once.
@@ -23,7 +23,7 @@ RACE := $(shell command -v $$(CGO_ENABLED=1 $(GO) env CC) >/dev/null 2>&1 && ech
 .PHONY: help up build test check e2e race bench fuzz compare counterparts oracle clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: build ## build coracle and run it in the foreground (ARGS="--era modern" for flags)
 	@exec ./bin/coracle up $(ARGS)

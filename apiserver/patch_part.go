@@ -19,7 +19,7 @@ func (c *call) patchPart(old runtime.Object, before, patch []byte, kind types.Pa
 		return nil, false
 	}
 	var named map[string]json.RawMessage
-	if err := json.Unmarshal(patch, &named); err != nil {
+	if err := json.Unmarshal(patch, &named); err != nil || named == nil {
 		return nil, false
 	}
 	for key := range named {

@@ -44,7 +44,8 @@ func (p TLSPolicy) apply(config *tls.Config, w func(flag string, pair *servedPai
 	if config.CipherSuites, err = cliflag.TLSCipherSuites(p.CipherSuites); err != nil {
 		return fmt.Errorf("--tls-cipher-suites: %w; choose of %s", err, strings.Join(cliflag.PreferredTLSCipherNames(), ", "))
 	}
-	if needed := []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}; len(config.CipherSuites) > 0 &&
+	// RFC 7540, section 9.2.2; net/http would end the server for it. TLS 1.3 has suites of its own, which cannot be chosen.
+	if needed := []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}; len(config.CipherSuites) > 0 && config.MinVersion < tls.VersionTLS13 &&
 		!slices.ContainsFunc(config.CipherSuites, func(suite uint16) bool { return slices.Contains(needed, suite) }) {
 		return fmt.Errorf("--tls-cipher-suites: HTTP/2 cannot do without %s or %s; add the one that fits the certificate", tls.CipherSuiteName(needed[0]), tls.CipherSuiteName(needed[1]))
 	}

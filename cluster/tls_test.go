@@ -115,14 +115,15 @@ func TestTLSPolicy_VersionsSuitesAndCurves(t *testing.T) {
 		client *tls.Config
 		want   bool
 	}{
-		"1.1 is never served":                   {client: &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}},
-		"1.2 is by default":                     {client: &tls.Config{MaxVersion: tls.VersionTLS12}, want: true},
-		"but not where 1.3 is the least":        {policy: TLSPolicy{MinVersion: "VersionTLS13"}, client: &tls.Config{MaxVersion: tls.VersionTLS12}},
-		"1.3 is then":                           {policy: TLSPolicy{MinVersion: "VersionTLS13"}, want: true},
-		"the suite that is named":               {policy: TLSPolicy{CipherSuites: []string{suite}}, client: &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}, want: true},
-		"and no other":                          {policy: TLSPolicy{CipherSuites: []string{suite}}, client: &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}}},
-		"the key exchange that is named":        {policy: TLSPolicy{CurvePreferences: []int32{24}}, client: &tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP384}}, want: true},
-		"and no other key exchange, X25519 say": {policy: TLSPolicy{CurvePreferences: []int32{24}}, client: &tls.Config{CurvePreferences: []tls.CurveID{tls.X25519}}},
+		"1.1 is never served":                         {client: &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}},
+		"1.2 is by default":                           {client: &tls.Config{MaxVersion: tls.VersionTLS12}, want: true},
+		"but not where 1.3 is the least":              {policy: TLSPolicy{MinVersion: "VersionTLS13"}, client: &tls.Config{MaxVersion: tls.VersionTLS12}},
+		"1.3 is then":                                 {policy: TLSPolicy{MinVersion: "VersionTLS13"}, want: true},
+		"the suite that is named":                     {policy: TLSPolicy{CipherSuites: []string{suite}}, client: &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}, want: true},
+		"suites do not matter where 1.3 is the least": {policy: TLSPolicy{MinVersion: "VersionTLS13", CipherSuites: []string{"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"}}, want: true},
+		"and no other":                                {policy: TLSPolicy{CipherSuites: []string{suite}}, client: &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}}},
+		"the key exchange that is named":              {policy: TLSPolicy{CurvePreferences: []int32{24}}, client: &tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP384}}, want: true},
+		"and no other key exchange, X25519 say":       {policy: TLSPolicy{CurvePreferences: []int32{24}}, client: &tls.Config{CurvePreferences: []tls.CurveID{tls.X25519}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := &tls.Config{MinVersion: tls.VersionTLS12}

@@ -147,10 +147,6 @@ func (v *victim) authority(name string) *tls.Certificate {
 // forge issues a certificate for a client called alice, changed as said, by an authority: nil for its own.
 func forge(t *testing.T, by *tls.Certificate, change ...func(*x509.Certificate)) *tls.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "alice", Organization: []string{"system:masters"}},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
@@ -159,19 +155,11 @@ func forge(t *testing.T, by *tls.Certificate, change ...func(*x509.Certificate))
 	for _, c := range change {
 		c(template)
 	}
-	parent, signer := template, any(key)
-	if by != nil {
-		parent, signer = by.Leaf, by.PrivateKey
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	c, err := issue(template, by)
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+	return c
 }
 
 func asAuthority(name string) func(*x509.Certificate) {
@@ -189,6 +177,7 @@ func TestAttack_Certificates(t *testing.T) {
 	narrow := forge(t, ca, asAuthority("narrow"), func(c *x509.Certificate) {
 		c.PermittedDNSDomainsCritical, c.PermittedDNSDomains = true, []string{"example.com"}
 	})
+	leaf := forge(t, ca, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign })
 	outside := func(c *x509.Certificate) { c.DNSNames = []string{"kubernetes.default.svc"} }
 	deep := []*tls.Certificate{forge(t, ca, asAuthority("link 0"))}
 	for n := range 20 {
@@ -208,12 +197,11 @@ func TestAttack_Certificates(t *testing.T) {
 			want: 401, why: `the certificate of "alice" is not valid for another`},
 		"a server's certificate for a client": {certificates: []*tls.Certificate{v.authority("apiserver")}, want: 401, why: `is for servers, not for clients (extended key usage)`},
 		"an authority of other names":         {certificates: []*tls.Certificate{forge(t, narrow, outside), narrow}, want: 401, why: `is not permitted by any constraint`},
-		"a leaf that plays the authority": {certificates: []*tls.Certificate{forge(t, forge(t, ca, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign })), forge(t, ca)},
-			want: 401, why: `which is not a trusted authority`},
-		"a long chain":                       {certificates: append([]*tls.Certificate{forge(t, deep[0])}, deep...), want: 401, why: "the client presented more than 10 certificates"},
-		"a huge chain":                       {certificates: huge, want: 0},
-		"the proxy's authority for a client": {certificates: []*tls.Certificate{forge(t, v.authority("front-proxy-ca"))}, want: 401, why: `which is not a trusted authority`},
-		"the store's authority for a client": {certificates: []*tls.Certificate{forge(t, v.authority("etcd/ca"))}, want: 401, why: `which is not a trusted authority`},
+		"a leaf that plays the authority":     {certificates: []*tls.Certificate{forge(t, leaf), leaf}, want: 401, why: `was issued by "alice", which is not a trusted authority`},
+		"a long chain":                        {certificates: append([]*tls.Certificate{forge(t, deep[0])}, deep...), want: 401, why: "the client presented more than 10 certificates"},
+		"a huge chain":                        {certificates: huge, want: 0},
+		"the proxy's authority for a client":  {certificates: []*tls.Certificate{forge(t, v.authority("front-proxy-ca"))}, want: 401, why: `which is not a trusted authority`},
+		"the store's authority for a client":  {certificates: []*tls.Certificate{forge(t, v.authority("etcd/ca"))}, want: 401, why: `which is not a trusted authority`},
 		"a name with odd bytes": {certificates: []*tls.Certificate{forge(t, ca, func(c *x509.Certificate) {
 			c.Subject = pkix.Name{CommonName: "kubernetes-admin\x00,O=system:masters\n"}
 		})}, want: 403, says: `User \"kubernetes-admin\\x00,O=system:masters\\n\" cannot list resource \"secrets\"`},

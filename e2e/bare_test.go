@@ -22,7 +22,7 @@ const bareVariable = "CORACLE_BARE_SERVER"
 //
 //	POST /keep          keeps the body, in memory, as what is served
 //	GET  /object        answers what is kept
-//	GET  /stream?n=N    sends it N times, flushing each time, when all of the streams that /start?streams=S names are there
+//	GET  /stream?n=N    sends it N times, flushing each time, from POST /start on
 //	POST /commit        commits the body to a bbolt file of its own, with an fsync
 func serveBare(dir string) error {
 	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "pki", "apiserver.crt"), filepath.Join(dir, "pki", "apiserver.key"))

@@ -38,8 +38,6 @@ func cmdCertify(ts *testscript.TestScript, neg bool, args []string) {
 	if *cn == "" {
 		*cn = name
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	ts.Check(err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
 		Subject:      pkix.Name{CommonName: *cn},
@@ -60,7 +58,7 @@ func cmdCertify(ts *testscript.TestScript, neg bool, args []string) {
 	if *expired {
 		template.NotAfter = time.Now().Add(-time.Hour)
 	}
-	parent, signer := template, any(key)
+	var by *tls.Certificate
 	if *ca == "self" {
 		template.IsCA, template.BasicConstraintsValid = true, true
 		template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageCertSign, nil
@@ -68,13 +66,13 @@ func cmdCertify(ts *testscript.TestScript, neg bool, args []string) {
 		files := ts.MkAbs(strings.ReplaceAll(*ca, "$DATA", ts.Getenv("DATA")))
 		pair, err := tls.LoadX509KeyPair(files+".crt", files+".key")
 		ts.Check(err)
-		parent, signer = pair.Leaf, pair.PrivateKey
+		by = &pair
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	issued, err := issue(template, by)
 	ts.Check(err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	private, err := x509.MarshalPKCS8PrivateKey(issued.PrivateKey)
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(name+".crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(name+".crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issued.Leaf.Raw}), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
 
 	config := clientcmdapi.NewConfig()
@@ -83,4 +81,22 @@ func cmdCertify(ts *testscript.TestScript, neg bool, args []string) {
 	config.Contexts[name] = &clientcmdapi.Context{Cluster: "coracle", AuthInfo: name}
 	config.CurrentContext = name
 	ts.Check(clientcmd.WriteToFile(*config, ts.MkAbs(name+".conf")))
+}
+
+// issue makes a key and a certificate for it, signed by an authority, or by itself for nil.
+func issue(template *x509.Certificate, by *tls.Certificate) (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	parent, signer := template, any(key)
+	if by != nil {
+		parent, signer = by.Leaf, by.PrivateKey
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }

@@ -62,7 +62,6 @@ func TestScripts(t *testing.T) {
 			"issuer":     cmdIssuer,
 			"idtoken":    cmdIDToken,
 			"reviewer":   cmdReviewer,
-			"sign":       cmdSign,
 			"hash":       cmdHash,
 			"changed":    cmdChanged,
 		},

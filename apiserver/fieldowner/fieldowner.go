@@ -5,7 +5,8 @@
 //
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 //
-// Simplifications: kinds that neither client-go nor a CustomResourceDefinition has a schema of are merged as the objects
+// Simplifications: a change is noted as well if the object holds something elsewhere that cannot be compared, such as an item
+// without the key of its list, where upstream notes nothing. Kinds that neither client-go nor a CustomResourceDefinition has a schema of are merged as the objects
 // look, lists as a whole.
 package fieldowner
 

@@ -23,7 +23,8 @@ func (o *Owners) Note(k *catalog.Kind, subresource string, obj, old runtime.Obje
 	if err != nil {
 		return
 	}
-	if old == nil && m.GetManagedFields() == nil && o.noteCreated(k, subresource, obj, m, manager, now) {
+	s := o.shape(k)
+	if old == nil && m.GetManagedFields() == nil && s != nil && s.noteCreated(k, subresource, obj, m, manager, now) {
 		return
 	}
 	if old == nil {
@@ -39,7 +40,7 @@ func (o *Owners) Note(k *catalog.Kind, subresource string, obj, old runtime.Obje
 	}
 	had := before.GetManagedFields()
 	a, b := old, obj
-	if described(k) {
+	if s != nil {
 		a, b = parted(old, obj, k, subresource)
 	}
 	noted, err := fm.Update(a, b, manager)
@@ -53,11 +54,7 @@ func (o *Owners) Note(k *catalog.Kind, subresource string, obj, old runtime.Obje
 }
 
 // noteCreated notes that a manager owns all fields of a new object. It says false where that takes comparing.
-func (o *Owners) noteCreated(k *catalog.Kind, subresource string, obj runtime.Object, m metav1.Object, manager string, now time.Time) bool {
-	s := o.shape(k)
-	if s == nil {
-		return false
-	}
+func (s *shape) noteCreated(k *catalog.Kind, subresource string, obj runtime.Object, m metav1.Object, manager string, now time.Time) bool {
 	set, ok := s.created(obj)
 	if !ok {
 		return false

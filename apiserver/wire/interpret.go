@@ -9,7 +9,8 @@ import (
 )
 
 // interpreter reads the kind and apiVersion of a JSON object without parsing the rest, where they are written plainly. It
-// trusts that the JSON is valid: a decoder that has one says of invalid JSON what is wrong in other words than upstream's.
+// takes JSON to be valid. Of what is not, a decoder with an interpreter says something else than upstream, so Decode has that
+// worded by one without.
 type interpreter struct{}
 
 // Interpret implements json.MetaFactory.

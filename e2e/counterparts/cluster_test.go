@@ -230,7 +230,7 @@ func listener(t *testing.T) (l net.Listener, caFile string) {
 	return l, caFile
 }
 
-// trusting is a client of a server with such a certificate, which keeps cookies and follows redirects until jar says stop.
+// trusting is a client of a server with such a certificate.
 func trusting(t *testing.T, caFile string) *http.Client {
 	t.Helper()
 	pool := x509.NewCertPool()
