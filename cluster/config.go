@@ -35,6 +35,8 @@ type Config struct {
 	Era string
 	// Nodes is how many nodes are simulated.
 	Nodes int
+	// Controllers are those that run: names, * for all, -NAME for all but one, -* for none. Default: *.
+	Controllers []string
 	// Hints says where explanations of refusals go besides the terminal: off (the default), or client.
 	Hints string
 
@@ -128,6 +130,12 @@ func (c *Config) Validate() error {
 	}
 	if c.Nodes < 0 || c.Nodes > maxNodes {
 		return fmt.Errorf("--nodes %d is out of range; choose 0 to %d", c.Nodes, maxNodes)
+	}
+	if len(c.Controllers) == 0 {
+		c.Controllers = []string{"*"}
+	}
+	if err := validateControllers(c.Controllers); err != nil {
+		return err
 	}
 	if c.MaxInFlight.ReadOnly < 0 {
 		return fmt.Errorf("--max-requests-inflight %d is negative; choose a number of requests, or 0 for no bound", c.MaxInFlight.ReadOnly)

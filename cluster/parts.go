@@ -62,13 +62,13 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	shared := informers.NewSharedInformerFactoryWithOptions(manager, 0, informers.WithTransform(withoutOwners))
 	log := c.config.Log
 
-	c.run(ctx, "serviceaccount", serviceaccount.New(account("service-account-controller"), shared, log))
+	c.control(ctx, "serviceaccount", serviceaccount.New(account("service-account-controller"), shared, log))
 	secrets := token.New(manager, shared, token.Config{
 		Minter: minter, CA: c.keys.CABundle, MintForEveryAccount: c.config.Era == string(admission.Classic),
 	}, log)
-	c.run(ctx, "serviceaccount-token", secrets)
+	c.control(ctx, "serviceaccount-token", secrets)
 	roots := rootca.New(account("root-ca-cert-publisher"), shared, c.keys.CABundle, log)
-	c.run(ctx, "root-ca-certificate-publisher", roots)
+	c.control(ctx, "root-ca-certificate-publisher", roots)
 	c.run(ctx, "authorities", authorityWatch{c.keys.CABundle, func(ctx context.Context) error {
 		secrets.CAChanged()
 		roots.CAChanged()
@@ -79,53 +79,53 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 		return err
 	}
 	spaces := account("namespace-controller")
-	c.run(ctx, "namespace", namespace.New(spaces, content, spaces.Discovery(), shared, log))
+	c.control(ctx, "namespace", namespace.New(spaces, content, spaces.Discovery(), shared, log))
 	owned, err := metadata.NewForConfig(clients.asAccount("generic-garbage-collector", manager))
 	if err != nil {
 		return err
 	}
 	collecting := account("generic-garbage-collector")
-	c.run(ctx, "garbage-collector", garbage.New(collecting, owned, collecting.Discovery(), log))
-	c.run(ctx, "token-cleaner", bootstrap.NewCleaner(account("token-cleaner"), shared, c.config.Now, log))
-	c.run(ctx, "bootstrap-signer", bootstrap.NewSigner(account("bootstrap-signer"), shared, signInfo, c.config.Now, log))
+	c.control(ctx, "garbage-collector", garbage.New(collecting, owned, collecting.Discovery(), log))
+	c.control(ctx, "token-cleaner", bootstrap.NewCleaner(account("token-cleaner"), shared, c.config.Now, log))
+	c.control(ctx, "bootstrap-signer", bootstrap.NewSigner(account("bootstrap-signer"), shared, signInfo, c.config.Now, log))
 	if period := c.config.LegacyTokenCleanUpPeriod; period > 0 {
-		c.run(ctx, "legacy-service-account-token-cleaner", legacytokencleaner.New(account("legacy-service-account-token-cleaner"), shared,
+		c.control(ctx, "legacy-service-account-token-cleaner", legacytokencleaner.New(account("legacy-service-account-token-cleaner"), shared,
 			legacytokencleaner.Config{Period: period, Pods: manager, Now: c.config.Now}, log))
 	}
-	c.run(ctx, "replicaset", replicaset.New(account("replicaset-controller"), shared, log))
-	c.run(ctx, "replication", replicaset.NewReplication(account("replication-controller"), shared, log))
-	c.run(ctx, "deployment", deployment.New(account("deployment-controller"), shared, log))
-	c.run(ctx, "statefulset", statefulset.New(account("statefulset-controller"), shared, log))
-	c.run(ctx, "daemonset", daemonset.New(account("daemon-set-controller"), shared, log))
-	c.run(ctx, "job", job.New(account("job-controller"), shared, log))
-	c.run(ctx, "cronjob", cronjob.New(account("cronjob-controller"), shared, log))
-	c.run(ctx, "ttl-after-finished", ttlafterfinished.New(account("ttl-after-finished-controller"), shared, log))
-	c.run(ctx, "nodelifecycle", nodelifecycle.New(account("node-controller"), shared, log))
-	c.run(ctx, "podgc", podgc.New(account("pod-garbage-collector"), shared, log))
-	c.run(ctx, "disruption", disruption.New(account("disruption-controller"), shared, log))
+	c.control(ctx, "replicaset", replicaset.New(account("replicaset-controller"), shared, log))
+	c.control(ctx, "replication", replicaset.NewReplication(account("replication-controller"), shared, log))
+	c.control(ctx, "deployment", deployment.New(account("deployment-controller"), shared, log))
+	c.control(ctx, "statefulset", statefulset.New(account("statefulset-controller"), shared, log))
+	c.control(ctx, "daemonset", daemonset.New(account("daemon-set-controller"), shared, log))
+	c.control(ctx, "job", job.New(account("job-controller"), shared, log))
+	c.control(ctx, "cronjob", cronjob.New(account("cronjob-controller"), shared, log))
+	c.control(ctx, "ttl-after-finished", ttlafterfinished.New(account("ttl-after-finished-controller"), shared, log))
+	c.control(ctx, "nodelifecycle", nodelifecycle.New(account("node-controller"), shared, log))
+	c.control(ctx, "podgc", podgc.New(account("pod-garbage-collector"), shared, log))
+	c.control(ctx, "disruption", disruption.New(account("disruption-controller"), shared, log))
 	counted, err := metadata.NewForConfig(clients.asAccount("resourcequota-controller", manager))
 	if err != nil {
 		return err
 	}
-	c.run(ctx, "resourcequota", resourcequota.New(account("resourcequota-controller"), counted, shared, log))
-	c.run(ctx, "endpoint", endpoints.New(endpoints.Clients{
+	c.control(ctx, "resourcequota", resourcequota.New(account("resourcequota-controller"), counted, shared, log))
+	c.control(ctx, "endpoint", endpoints.New(endpoints.Clients{
 		Slices: account("endpointslice-controller"), Endpoints: account("endpoint-controller"), Mirror: account("endpointslicemirroring-controller"),
 	}, shared, log))
 	signing := account("certificate-controller")
-	c.run(ctx, "certificatesigningrequest-approving", certificates.NewApprover(signing, shared, log))
-	c.run(ctx, "certificatesigningrequest-signing", certificates.NewSigner(signing, shared, certificates.Config{
+	c.control(ctx, "certificatesigningrequest-approving", certificates.NewApprover(signing, shared, log))
+	c.control(ctx, "certificatesigningrequest-signing", certificates.NewSigner(signing, shared, certificates.Config{
 		Authority: func() certificates.Authority { return c.keys.Authority() },
 		Duration:  c.config.ClusterSigningDuration, Now: c.config.Now,
 	}, log))
-	c.run(ctx, "certificatesigningrequest-cleaner", certificates.NewCleaner(signing, shared, c.config.Now, log))
-	c.run(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
+	c.control(ctx, "certificatesigningrequest-cleaner", certificates.NewCleaner(signing, shared, c.config.Now, log))
+	c.control(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))
 	if err != nil {
 		return err
 	}
 	watched := informers.NewSharedInformerFactoryWithOptions(scheduling, 0, informers.WithTransform(withoutOwners))
-	c.run(ctx, "scheduler", scheduler.New(scheduling, watched, log))
+	c.control(ctx, "scheduler", scheduler.New(scheduling, watched, log))
 
 	for _, f := range []informers.SharedInformerFactory{shared, watched} {
 		f.Start(ctx.Done())

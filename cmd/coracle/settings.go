@@ -29,6 +29,7 @@ type settings struct {
 	Advertise             []string      `mapstructure:"advertise"`
 	Era                   string        `mapstructure:"era"`
 	Nodes                 int           `mapstructure:"nodes"`
+	Controllers           []string      `mapstructure:"controllers"`
 	Hints                 string        `mapstructure:"hints"`
 	ServiceClusterIPRange string        `mapstructure:"service-cluster-ip-range"`
 	MaxReading            int           `mapstructure:"max-requests-inflight"`
@@ -54,7 +55,8 @@ func addSettings(f *pflag.FlagSet) {
 	f.String("data-dir", "", "directory of objects, keys and certificates (default ~/.coracle/default)")
 	f.String("era", "classic", "classic: service accounts get token Secrets, as up to Kubernetes 1.23; modern: bound tokens, as since 1.24")
 	f.Int("nodes", 1, "how many nodes are simulated; 0 for none")
-	in(groupCluster, "data-dir", "era", "nodes")
+	f.StringSlice("controllers", []string{"*"}, "which controllers run: names, * for all, -NAME for all but one, -* for none")
+	in(groupCluster, "data-dir", "era", "nodes", "controllers")
 
 	f.String("bind-address", cluster.DefaultBindAddress, "IP address to listen on")
 	f.Int("secure-port", cluster.DefaultSecurePort, "port of the API; 0 lets the system choose")
@@ -139,6 +141,7 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 		Advertise:             s.Advertise,
 		Era:                   s.Era,
 		Nodes:                 s.Nodes,
+		Controllers:           s.Controllers,
 		Hints:                 s.Hints,
 		ServiceClusterIPRange: s.ServiceClusterIPRange,
 		TLS:                   tls,

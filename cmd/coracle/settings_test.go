@@ -35,7 +35,7 @@ func defaults() cluster.Config {
 	authentication := cluster.DefaultAuthentication()
 	authentication.APIAudiences, authentication.ServiceAccountKeyFiles = []string{}, []string{}
 	return cluster.Config{
-		BindAddress: "127.0.0.1", SecurePort: 6443, Era: "classic", Nodes: 1, Hints: "off",
+		BindAddress: "127.0.0.1", SecurePort: 6443, Era: "classic", Nodes: 1, Controllers: []string{"*"}, Hints: "off",
 		ServiceClusterIPRange: cluster.DefaultServiceCIDR, Advertise: []string{}, Authentication: authentication,
 		Authorization: authzconfig.DefaultFlags(), MaxInFlight: apiserver.MaxInFlight{ReadOnly: 400, Mutating: 200},
 		Audit: audit.DefaultOptions(), TLS: cluster.TLSPolicy{SNICertKeys: []string{}, CipherSuites: []string{}}, ClusterSigningDuration: 365 * 24 * time.Hour,
@@ -57,6 +57,7 @@ func TestReadSettings(t *testing.T) {
 				c.ServiceAccountSigningKeyFile, c.ServiceAccountMaxTokenExpiration = "a.key", 2*time.Hour
 				c.ServiceAccountExtendTokenExpiration, c.ServiceAccountLookup = new(false), new(false)
 			}},
+		{name: "no scheduler", args: []string{"--controllers=*,-scheduler"}, want: func(c *cluster.Config) { c.Controllers = []string{"*", "-scheduler"} }},
 		{name: "a duration", args: []string{"--legacy-service-account-token-clean-up-period=720h"},
 			want: func(c *cluster.Config) { c.LegacyTokenCleanUpPeriod = 720 * time.Hour }},
 		{name: "bounds on what is in flight", args: []string{"--max-requests-inflight=0", "--max-mutating-requests-inflight=7"},
