@@ -27,6 +27,9 @@ type request struct {
 //
 //	body, until the next title
 func readCorpus(file string) ([]request, error) {
+	if path.Ext(file) == ".yaml" {
+		return readSubjects(file)
+	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -36,39 +39,48 @@ func readCorpus(file string) ([]request, error) {
 		if i == 0 {
 			continue // what the file says of itself
 		}
-		title, rest, _ := strings.Cut(block, "\n")
-		head, body, _ := strings.Cut(rest, "\n\n")
-		r := request{title: strings.TrimSpace(title), body: strings.TrimSpace(body)}
-		lines := bufio.NewScanner(strings.NewReader(head))
-		for lines.Scan() {
-			line := strings.TrimSpace(lines.Text())
-			switch {
-			case line == "" || strings.HasPrefix(line, "#"):
-			case r.method == "":
-				var ok bool
-				if r.method, r.path, ok = strings.Cut(line, " "); !ok {
-					return nil, fmt.Errorf("%s: %q: want METHOD PATH, have %q", file, title, line)
-				}
-			default:
-				k, v, ok := strings.Cut(line, ":")
-				if !ok {
-					return nil, fmt.Errorf("%s: %q: want Header: value, have %q", file, title, line)
-				}
-				v = strings.TrimSpace(v)
-				if k == "Save" {
-					name, from, _ := strings.Cut(v, "=")
-					r.save = append(r.save, [2]string{name, from})
-					continue
-				}
-				r.headers = append(r.headers, [2]string{k, v})
-			}
-		}
-		if r.method == "" {
-			return nil, fmt.Errorf("%s: %q has no request", file, title)
+		r, err := parseRequest(block)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		all = append(all, r)
 	}
 	return all, nil
+}
+
+// parseRequest reads one request, its title in front.
+func parseRequest(block string) (request, error) {
+	title, rest, _ := strings.Cut(block, "\n")
+	head, body, _ := strings.Cut(rest, "\n\n")
+	r := request{title: strings.TrimSpace(title), body: strings.TrimSpace(body)}
+	lines := bufio.NewScanner(strings.NewReader(head))
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+		case r.method == "":
+			var ok bool
+			if r.method, r.path, ok = strings.Cut(line, " "); !ok {
+				return r, fmt.Errorf("%q: want METHOD PATH, have %q", title, line)
+			}
+		default:
+			k, v, ok := strings.Cut(line, ":")
+			if !ok {
+				return r, fmt.Errorf("%q: want Header: value, have %q", title, line)
+			}
+			v = strings.TrimSpace(v)
+			if k == "Save" {
+				name, from, _ := strings.Cut(v, "=")
+				r.save = append(r.save, [2]string{name, from})
+				continue
+			}
+			r.headers = append(r.headers, [2]string{k, v})
+		}
+	}
+	if r.method == "" {
+		return r, fmt.Errorf("%q has no request", title)
+	}
+	return r, nil
 }
 
 // knownDifference is a line of known.txt: title pattern | path pattern | reason.

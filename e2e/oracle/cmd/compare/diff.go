@@ -81,16 +81,36 @@ func diffField(path string, x, y map[string]any, k string, ds []difference) []di
 
 func render(v any) string {
 	b, _ := json.Marshal(v)
-	if len(b) > 600 {
-		return string(b[:600]) + "..."
-	}
 	return string(b)
+}
+
+// excerpts cuts two long texts down to where they differ.
+func excerpts(a, b string) (string, string) {
+	const long, before = 600, 100
+	from := 0
+	for from < min(len(a), len(b)) && a[from] == b[from] {
+		from++
+	}
+	if from -= before; from < 0 || max(len(a), len(b)) <= long {
+		from = 0
+	}
+	cut := func(s string) string {
+		end := ""
+		if s = s[from:]; len(s) > long {
+			s, end = s[:long], "..."
+		}
+		if from > 0 {
+			s = "..." + s
+		}
+		return s + end
+	}
+	return cut(a), cut(b)
 }
 
 var (
 	uuids     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	times     = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
-	versions  = regexp.MustCompile(`(resource version: ?|resourceVersion: ?|current: ?|old resource version: ?|in (?:record|the precondition) \(|resourceVersion\\*": ?\\*")\d+`)
+	versions  = regexp.MustCompile(`(resource version: ?|resourceVersion: ?"?|current: ?|old resource version: ?|in (?:record|the precondition) \(|resourceVersion\\*": ?\\*")\d+`)
 	ages      = regexp.MustCompile(`^(\d+[smhd])+( ago)?$`)
 	generated = regexp.MustCompile(`(kube-api-access-|gen-)[bcdfghjklmnpqrstvwxz2456789]{5}`)
 	addresses = regexp.MustCompile(`\b10\.\d+\.\d+\.\d+\b`)

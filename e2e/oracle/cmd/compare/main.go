@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 )
 
 func main() {
@@ -73,13 +74,9 @@ func run(ctx context.Context, o options) (int, error) {
 		o.ours.begin()
 		for _, r := range requests {
 			total++
-			want, err := o.real.send(ctx, r)
+			want, got, err := o.sendBoth(ctx, r)
 			if err != nil {
-				return 0, fmt.Errorf("%s: %q to kube-apiserver: %w", file, r.title, err)
-			}
-			got, err := o.ours.send(ctx, r)
-			if err != nil {
-				return 0, fmt.Errorf("%s: %q to coracle: %w", file, r.title, err)
+				return 0, fmt.Errorf("%s: %q: %w", file, r.title, err)
 			}
 			differences := compare(want, got)
 			unexpected := known.filter(r.title, differences)
@@ -100,7 +97,8 @@ func run(ctx context.Context, o options) (int, error) {
 			}
 			fmt.Printf("%s: %s\n  %s %s\n", file, r.title, r.method, r.path)
 			for _, d := range differences {
-				fmt.Printf("    %s\n      real %s\n      ours %s\n", d.path, d.real, d.ours)
+				a, b := excerpts(d.real, d.ours)
+				fmt.Printf("    %s\n      real %s\n      ours %s\n", d.path, a, b)
 			}
 		}
 	}
@@ -111,4 +109,20 @@ func run(ctx context.Context, o options) (int, error) {
 	}
 	fmt.Printf("%d requests: %d answered alike, %d with known differences, %d differ\n", total, alike, expected, differ)
 	return differ, nil
+}
+
+// sendBoth asks both at the same time.
+func (o *options) sendBoth(ctx context.Context, r request) (want, got answer, err error) {
+	var failed error
+	var asked sync.WaitGroup
+	asked.Go(func() { want, failed = o.real.send(ctx, r) })
+	got, err = o.ours.send(ctx, r)
+	asked.Wait()
+	switch {
+	case failed != nil:
+		err = fmt.Errorf("to kube-apiserver: %w", failed)
+	case err != nil:
+		err = fmt.Errorf("to coracle: %w", err)
+	}
+	return want, got, err
 }
