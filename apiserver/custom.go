@@ -53,7 +53,8 @@ func (c *call) refuseTerminating(name string) error {
 	return apierrors.NewForbidden(c.kind.Qualified(), name, errors.New("create not allowed while custom resource definition is terminating"))
 }
 
-// refuseUnversioned: a custom resource is replaced in a state that the client has seen, or not at all.
+// refuseUnversioned: objects of some kinds, custom resources among them, are replaced in a state that the client has seen, or
+// not at all.
 func (c *call) refuseUnversioned() error {
 	kind := schema.GroupKind{Group: c.kind.Group, Kind: c.kind.Resource} // upstream has no better name at hand
 	return apierrors.NewInvalid(kind, c.info.Name, field.ErrorList{

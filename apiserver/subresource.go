@@ -14,8 +14,6 @@ import (
 	"coracle/apiserver/wire"
 )
 
-var requiredVersion = field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), "", "must be specified for an update")}
-
 // subresource is the function for a subresource and the request's verb, nil for none.
 func (c *call) subresource() func(*call) error {
 	switch c.sub.Name {

@@ -52,11 +52,8 @@ func (c *call) update() error {
 		}
 		return c.createByUpdate(f, obj, &opts)
 	}
-	if c.kind.Custom != nil && m.GetResourceVersion() == "" {
-		return c.refuseUnversioned()
-	}
 	if c.kind.Strategy.RequireVersion && m.GetResourceVersion() == "" {
-		return apierrors.NewInvalid(c.kind.GroupKind(), m.GetName(), requiredVersion)
+		return c.refuseUnversioned()
 	}
 	return c.change(f, change{
 		next:    func(runtime.Object, []byte) (runtime.Object, error) { return obj.DeepCopyObject(), nil },
@@ -210,6 +207,7 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 		return nil, apierrors.NewInternalError(err)
 	}
 	if st := c.kind.Strategy; st.Generation && (!sameButStatus(obj, old) || st.CountsStatus && !sameStatus(obj, old) ||
+		st.CountsLabels && !apiequality.Semantic.DeepEqual(m.GetLabels(), oldMeta.GetLabels()) ||
 		st.CountsAnnotations && !apiequality.Semantic.DeepEqual(m.GetAnnotations(), oldMeta.GetAnnotations())) {
 		m.SetGeneration(oldMeta.GetGeneration() + 1)
 	}
@@ -273,9 +271,8 @@ func (c *call) carryOver(obj, old runtime.Object, m, oldMeta metav1.Object) {
 	} else if g == nil {
 		m.SetDeletionGracePeriodSeconds(nil)
 	}
-	if c.sub.Name == "status" {
-		m.SetOwnerReferences(oldMeta.GetOwnerReferences())
-		m.SetFinalizers(oldMeta.GetFinalizers())
+	if c.sub.Name == "status" && c.kind.Strategy.StatusKeepsMetadata {
+		metav1.ResetObjectMetaForStatus(m, oldMeta)
 	}
 }
 

@@ -64,6 +64,7 @@ func admissionregistrationKinds() []*Kind {
 				}),
 				Validate:             check(cel.validateValidatingPolicy),
 				ValidateStatusUpdate: checkChange(validateValidatingPolicyStatus),
+				StatusKeepsMetadata:  true,
 				Generation:           true,
 				RequireVersion:       true,
 			},

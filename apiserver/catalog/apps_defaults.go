@@ -99,6 +99,10 @@ func prepareNewDaemonSet(d *appsv1.DaemonSet) {
 	setTemplateGeneration(d, max(1, templateGeneration(d)))
 }
 
+func keepTemplateGeneration(d, old *appsv1.DaemonSet) {
+	setTemplateGeneration(d, templateGeneration(old))
+}
+
 func prepareDaemonSet(d, old *appsv1.DaemonSet) {
 	n := templateGeneration(old)
 	if !equality.Semantic.DeepEqual(d.Spec.Template, old.Spec.Template) {

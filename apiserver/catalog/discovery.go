@@ -32,10 +32,11 @@ func discoveryKinds() []*Kind {
 						dropTopology(s)
 					}
 				}),
-				Validate:   check(func(s *discoveryv1.EndpointSlice) errorList { return validateEndpointSlice(s, nil) }),
-				Revalidate: checkChange(validateEndpointSlice),
-				Warnings:   warnings(endpointSliceWarnings),
-				Generation: true,
+				Validate:     check(func(s *discoveryv1.EndpointSlice) errorList { return validateEndpointSlice(s, nil) }),
+				Revalidate:   checkChange(validateEndpointSlice),
+				Warnings:     warnings(endpointSliceWarnings),
+				Generation:   true,
+				CountsLabels: true,
 			},
 			Table: table(func(s *discoveryv1.EndpointSlice, now time.Time) []any {
 				return []any{s.Name, string(s.AddressType), slicePorts(s), sliceAddresses(s), Age(s.CreationTimestamp, now)}

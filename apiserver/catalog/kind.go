@@ -87,6 +87,11 @@ type Strategy struct {
 	// PrepareForStatusUpdate keeps what an update of the status subresource may not change, besides all that is
 	// neither metadata nor status.
 	PrepareForStatusUpdate func(obj, old runtime.Object)
+	// StatusKeepsMetadata: an update of the status changes, and owns, nothing of metadata.
+	// Source: k8s.io/apimachinery/pkg/apis/meta/v1.ResetObjectMetaForStatus.
+	StatusKeepsMetadata bool
+	// StatusKeeps are paths besides spec that an update of the status cannot own, where metadata is not kept as a whole.
+	StatusKeeps [][]string
 	// Validate and ValidateUpdate check all but metadata, which the generic server checks.
 	// ValidateUpdate is called after Validate and adds what concerns the change.
 	Validate       func(obj runtime.Object) field.ErrorList
@@ -102,9 +107,10 @@ type Strategy struct {
 	// Warnings are sent to the client in Warning headers.
 	Warnings func(obj, old runtime.Object) []string
 	// Generation: metadata.generation is 1 at creation and grows when anything but metadata and status changes,
-	// or, where CountsAnnotations, when annotations do, or, where CountsStatus, when status does.
+	// or, where CountsAnnotations or CountsLabels, when those do, or, where CountsStatus, when status does.
 	Generation        bool
 	CountsAnnotations bool
+	CountsLabels      bool
 	CountsStatus      bool
 	// AllowCreateOnUpdate: PUT to a name that does not exist creates it.
 	AllowCreateOnUpdate bool

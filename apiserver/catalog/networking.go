@@ -67,9 +67,10 @@ func networkingKinds() []*Kind {
 			Resource:     "servicecidrs",
 			Subresources: onlyStatus(),
 			Strategy: Strategy{
-				PrepareForCreate: on(func(c *networkingv1.ServiceCIDR) { c.Status = networkingv1.ServiceCIDRStatus{} }),
-				Validate:         check(validateServiceCIDR),
-				Revalidate:       checkChange(validateServiceCIDRChange),
+				PrepareForCreate:    on(func(c *networkingv1.ServiceCIDR) { c.Status = networkingv1.ServiceCIDRStatus{} }),
+				Validate:            check(validateServiceCIDR),
+				Revalidate:          checkChange(validateServiceCIDRChange),
+				StatusKeepsMetadata: true,
 			},
 			Table: serviceCIDRTable(),
 		}),

@@ -29,6 +29,7 @@ func podKind() *Kind {
 			Validate:               check(validatePod),
 			Revalidate:             checkChange(validatePodUpdate),
 			ValidateStatusUpdate:   checkChange(validatePodStatus),
+			StatusKeeps:            [][]string{{"metadata", "deletionTimestamp"}, {"metadata", "ownerReferences"}},
 			Warnings:               warnings(podWarnings),
 			Generation:             true,
 			GracePeriod:            podGracePeriod,

@@ -14,6 +14,7 @@ import (
 
 // preparePodStatus keeps what reporters that do not know of it leave out, and drops what features that are off would report.
 func preparePodStatus(p, old *corev1.Pod) {
+	p.OwnerReferences = old.DeepCopy().OwnerReferences
 	now, was := &p.Status, old.Status.DeepCopy()
 	setDefaultValue(&now.QOSClass, was.QOSClass)
 	if now.ResourceClaimStatuses == nil {

@@ -18,10 +18,10 @@ func schedulingKinds() []*Kind {
 			Resource:   "priorityclasses",
 			ShortNames: []string{"pc"},
 			Strategy: Strategy{
-				Default:    on(func(c *schedulingv1.PriorityClass) { setDefault(&c.PreemptionPolicy, corev1.PreemptLowerPriority) }),
-				Validate:   check(validatePriorityClass),
-				Revalidate: checkChange(validatePriorityClassChange),
-				Generation: true,
+				Default:          on(func(c *schedulingv1.PriorityClass) { setDefault(&c.PreemptionPolicy, corev1.PreemptLowerPriority) }),
+				Validate:         check(validatePriorityClass),
+				Revalidate:       checkChange(validatePriorityClassChange),
+				PrepareForCreate: on(func(c *schedulingv1.PriorityClass) { c.Generation = 1 }), // and so it stays
 			},
 			Table: table(func(c *schedulingv1.PriorityClass, now time.Time) []any {
 				return []any{c.Name, count(c.Value), c.GlobalDefault, Age(c.CreationTimestamp, now), orElse(c.PreemptionPolicy, "")}

@@ -35,6 +35,7 @@ func storageKinds() []*Kind {
 				Validate:               check(validateCSINode),
 				ValidateUpdate:         checkChange(validateCSINodeChange),
 				RequireVersion:         true,
+				StatusKeepsMetadata:    true,
 			},
 			Table: table(func(n *storagev1.CSINode, now time.Time) []any {
 				return []any{n.Name, count(len(n.Spec.Drivers)), Age(n.CreationTimestamp, now)}
@@ -73,6 +74,7 @@ func storageKinds() []*Kind {
 				Validate:             check(validateNewAttachment),
 				Revalidate:           checkChange(validateAttachmentChange),
 				ValidateStatusUpdate: checkChange(validateAttachmentChange),
+				StatusKeepsMetadata:  true,
 				RequireVersion:       true,
 			},
 			Table: volumeAttachmentTable(),

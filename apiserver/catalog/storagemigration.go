@@ -32,6 +32,7 @@ func storagemigrationKinds() []*Kind {
 				}),
 				ValidateStatusUpdate: checkChange(validateMigrationStatus),
 				RequireVersion:       true,
+				StatusKeepsMetadata:  true,
 			},
 			Table: table(func(m *storageMigration, now time.Time) []any {
 				state := "Unknown"

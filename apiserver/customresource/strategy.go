@@ -36,6 +36,7 @@ func (v *version) strategy() catalog.Strategy {
 	if v.hasStatus() {
 		st.PrepareForCreate = func(obj runtime.Object) { delete(obj.(*unstructured.Unstructured).Object, "status") }
 		st.PrepareForStatusUpdate = keepMetadata
+		st.StatusKeepsMetadata = true
 	}
 	return st
 }

@@ -115,6 +115,12 @@ func resets(k *catalog.Kind, subresource string) map[fieldpath.APIVersion]fieldp
 	set := fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
 	if subresource == "status" {
 		set = fieldpath.NewSet(fieldpath.MakePathOrDie("spec"))
+		if k.Strategy.StatusKeepsMetadata {
+			set.Insert(fieldpath.MakePathOrDie("metadata"))
+		}
+		for _, path := range k.Strategy.StatusKeeps {
+			set.Insert(pathOf(path))
+		}
 	}
 	return map[fieldpath.APIVersion]fieldpath.Filter{
 		fieldpath.APIVersion(k.GroupVersion().String()): fieldpath.NewExcludeSetFilter(set),
@@ -175,4 +181,12 @@ func KeepTimes(obj, old runtime.Object) error {
 	copy(kept, then)
 	m.SetManagedFields(kept)
 	return nil
+}
+
+func pathOf(names []string) fieldpath.Path {
+	var path fieldpath.Path
+	for _, n := range names {
+		path = append(path, fieldpath.PathElement{FieldName: &n})
+	}
+	return path
 }
