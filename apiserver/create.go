@@ -140,8 +140,7 @@ func (c *call) tryCreate(obj runtime.Object, m metav1.Object, a *admission.Attri
 		st.Requester(obj, a.User)
 	}
 	c.setDefaults(obj)
-	m.SetGeneration(0)
-	if st.Generation {
+	if st.Generation { // of other kinds it is the client's
 		m.SetGeneration(1)
 	}
 	if err := c.validateCreate(obj, m); err != nil {
