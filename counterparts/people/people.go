@@ -20,6 +20,9 @@ const (
 	UnknownKey    Fault = "unknown-key"    // tokens name a key that is not published
 	SkewedClock   Fault = "skewed-clock"   // the clock is an hour ahead
 	RotatedKeys   Fault = "rotated-keys"   // another key signs, and is alone published
+	Throttled     Fault = "throttled"      // STS has been asked too often
+	WrongAccount  Fault = "wrong-account"  // STS says that people are of another account
+	STSDown       Fault = "sts-down"       // connections to STS break before an answer
 	Slow          Fault = "slow"           // each answer takes 15 seconds
 	Down          Fault = "down"           // connections break before an answer
 )
@@ -33,6 +36,8 @@ type Person struct {
 	Extra    map[string][]string `json:"extra,omitempty"`
 	Password string              `json:"password,omitempty"`
 	Token    string              `json:"token,omitempty"`
+	// AccessKeys are for requests to AWS.
+	AccessKeys []AccessKey `json:"accessKeys,omitempty"`
 }
 
 // Content is what a file says.
@@ -58,6 +63,9 @@ func Parse(data []byte) (*Content, error) {
 			return nil, fmt.Errorf("users[%d] (%s) has the name or the token of one before it", i, p.Name)
 		case strings.ContainsFunc(p.Name+p.UID+strings.Join(p.Groups, ""), func(r rune) bool { return r < ' ' || r == 0x7f }):
 			return nil, fmt.Errorf("users[%d] (%q) has a control character, which no header can carry", i, p.Name)
+		}
+		if err := checkAccessKeys(c.Users[:i+1]); err != nil {
+			return nil, err
 		}
 	}
 	return c, nil

@@ -20,10 +20,15 @@ func TestParse_SaysWhatIsWrongAndNoSecret(t *testing.T) {
 		"twice the same name": {"users: [{name: a, token: hush}, {name: a}]", "users[1] (a) has the name or the token of one before it"},
 		"twice the same token": {"users: [{name: a, token: hush}, {name: b, token: hush}]",
 			"users[1] (b) has the name or the token of one before it"},
-		"a line break in a group": {`users: [{name: a, groups: ["dev\nX-Remote-Group: system:masters"]}]`, "control character"},
-		"an unknown field":        {"users: [{name: a, pasword: hush}]", `unknown field "pasword"`},
-		"another type":            {"users: [{name: a, token: [hush]}]", "a value has the wrong type"},
-		"no YAML":                 {"users:\n- {name: a, token: hush", "line 2"},
+		"a line break in a group":       {`users: [{name: a, groups: ["dev\nX-Remote-Group: system:masters"]}]`, "control character"},
+		"a key without a secret":        {"users: [{name: a, accessKeys: [{id: AKIAAAAAAAAAAAAAAAAA}]}]", "users[0] (a): accessKeys[0] has no secret"},
+		"a key with a short id":         {"users: [{name: a, accessKeys: [{id: AKIA, secret: hush}]}]", "users[0] (a): accessKeys[0] has no id of at least 16"},
+		"a name that AWS does not have": {"users: [{name: 'system:admin', accessKeys: [{id: AKIAAAAAAAAAAAAAAAAA, secret: hush}]}]", "accessKeys[0] needs a name and a role"},
+		"a role's key that lasts":       {"users: [{name: a, accessKeys: [{id: AKIAAAAAAAAAAAAAAAAA, secret: hush, role: r}]}]", "accessKeys[0] is a role's, and has no sessionToken"},
+		"twice the same key":            {"users: [{name: a, accessKeys: [{id: AKIAAAAAAAAAAAAAAAAA, secret: hush}]}, {name: b, accessKeys: [{id: AKIAAAAAAAAAAAAAAAAA, secret: hush}]}]", "users[1] (b): accessKeys[0] has the id of one before it"},
+		"an unknown field":              {"users: [{name: a, pasword: hush}]", `unknown field "pasword"`},
+		"another type":                  {"users: [{name: a, token: [hush]}]", "a value has the wrong type"},
+		"no YAML":                       {"users:\n- {name: a, token: hush", "line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse([]byte(test.text))
@@ -47,6 +52,9 @@ func TestContent_WhoHasNoSecretHasNoWayIn(t *testing.T) {
 	}
 	if p := c.ByToken("t-one"); p == nil || p.Name != "ann" {
 		t.Errorf("ann's token finds %v", p)
+	}
+	if p, k := c.ByAccessKey(""); p != nil || k != nil {
+		t.Error("no key finds somebody")
 	}
 	if c.ByPassword("bob", "") != nil || c.ByPassword("", "") != nil || c.ByToken("") != nil || c.ByPassword("bob", "one") != nil {
 		t.Error("an empty or somebody else's secret finds somebody")
