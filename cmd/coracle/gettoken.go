@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -65,12 +66,17 @@ their owner alone may read, and refreshed before they end.`,
 		if err != nil {
 			return err
 		}
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(&clientauthenticationv1.ExecCredential{
-			TypeMeta: metav1.TypeMeta{Kind: "ExecCredential", APIVersion: clientauthenticationv1.SchemeGroupVersion.String()},
-			Status:   &clientauthenticationv1.ExecCredentialStatus{Token: tokens.IDToken, ExpirationTimestamp: &metav1.Time{Time: tokens.Ends}},
-		})
+		return printCredential(cmd.OutOrStdout(), tokens.IDToken, tokens.Ends)
 	}
 	return cmd
+}
+
+// printCredential writes a token as kubectl wants it of a credential plugin.
+func printCredential(w io.Writer, token string, ends time.Time) error {
+	return json.NewEncoder(w).Encode(&clientauthenticationv1.ExecCredential{
+		TypeMeta: metav1.TypeMeta{Kind: "ExecCredential", APIVersion: clientauthenticationv1.SchemeGroupVersion.String()},
+		Status:   &clientauthenticationv1.ExecCredentialStatus{Token: token, ExpirationTimestamp: &metav1.Time{Time: ends}},
+	})
 }
 
 func (g *getToken) newClient(cmd *cobra.Command) (*login.Client, error) {

@@ -26,6 +26,6 @@ authentication, RBAC, admission and TLS work, and why a request was let in or tu
 	}
 	cmd.AddCommand(up(version), whyCommand(), whoCanCommand(), accessMatrixCommand(), kubeconfigCommand())
 	cmd.AddCommand(tokenCommand(), pkiCommand(), authnCommand(), nodeCommand())
-	cmd.AddCommand(idpCommand(), getTokenCommand(), tokenReviewCommand(), frontProxyCommand(), versionCommand(version))
+	cmd.AddCommand(idpCommand(), getTokenCommand(), tokenReviewCommand(), frontProxyCommand(), stsCommand(), versionCommand(version))
 	return cmd
 }
