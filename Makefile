@@ -62,8 +62,8 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 compare: ## hold the authorizers and the default policy against Kubernetes' own code, on more than a million random requests
 	cd apiserver/authz/compare && $(GO) test -count=1 -v ./...
 
-counterparts: build ## try Dex, nginx and openssl against it; what is not installed is, where apt-get can be run
-	@for p in nginx openssl; do \
+counterparts: build ## try Dex, oidc-provider, nginx and openssl against it; what is not installed is, where apt-get can be run
+	@for p in nginx openssl npm; do \
 	  command -v $$p >/dev/null || test -x /usr/sbin/$$p || \
 	  { test "$$(id -u)" = 0 && apt-get install -y -qq --no-install-recommends $$p; } || echo "$$p is not installed, and this is not root of a Debian"; \
 	done

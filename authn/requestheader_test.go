@@ -3,6 +3,7 @@ package authn
 import (
 	"crypto/x509"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -101,4 +102,24 @@ func TestNewRequestHeader_EmptyHeader(t *testing.T) {
 	if err == nil || err.Error() != `empty header " "` {
 		t.Errorf("error %v", err)
 	}
+}
+
+// However a name is spelt and escaped, it is a field of its own: nothing of it becomes the user, a group or a UID.
+func FuzzExtra(f *testing.F) {
+	f.Add("X-Remote-Extra-Scopes", "a")
+	f.Add("X-Remote-Extra-%2e%2E%2f", "a")
+	f.Add("x-remote-extra-", "")
+	f.Add("X-Remote-Extra-%", "a")
+	prefixes := []string{"X-Remote-Extra-"}
+	f.Fuzz(func(t *testing.T, name, value string) {
+		fields := extra(http.Header{name: {value}, "X-Remote-User": {"alice"}}, prefixes)
+		if len(fields) > 1 {
+			t.Errorf("one header gave %d fields", len(fields))
+		}
+		for field, values := range fields {
+			if !strings.EqualFold(name[:len(prefixes[0])], prefixes[0]) || len(values) != 1 || values[0] != value {
+				t.Errorf("%q: %q gave %q: %q", name, value, field, values)
+			}
+		}
+	})
 }

@@ -96,3 +96,27 @@ func TestCompile_SaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// What Compile takes can be asked about any token: configurations come from a file that anybody may have written.
+func FuzzParseConfiguration(f *testing.F) {
+	const head = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\n"
+	for _, body := range []string{
+		"jwt: []\n",
+		"anonymous: {enabled: true, conditions: [{path: /healthz}]}\n",
+		"jwt:\n- issuer: {url: 'https://idp.example', audiences: [a]}\n  claimMappings: {username: {claim: sub, prefix: ''}}\n",
+		"jwt:\n- issuer: {url: 'https://idp.example', audiences: [a]}\n  claimMappings: {username: {expression: claims.sub}}\n  userValidationRules: [{expression: \"!user.username.startsWith('system:')\"}]\n",
+		"jwt: &a [*a]\n",
+	} {
+		f.Add([]byte(head + body))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		config, err := ParseConfiguration(data)
+		if err != nil {
+			return
+		}
+		issuers, err := Compile(config, Options{}, nil)
+		if err == nil && issuers == nil {
+			t.Error("neither issuers nor an error")
+		}
+	})
+}

@@ -15,7 +15,10 @@ import (
 	"time"
 )
 
-const maxAnswer = 1 << 20
+const (
+	maxAnswer = 1 << 20      // bytes
+	lastEnd   = 253402300799 // the last second that has a date of four-digit years (RFC 3339)
+)
 
 // Client logs somebody in at an issuer.
 type Client struct {
@@ -55,7 +58,12 @@ func (c *Client) Token(ctx context.Context, have Tokens) (Tokens, error) {
 		return Tokens{}, err
 	}
 	if endpoints.Issuer != c.Issuer {
-		return Tokens{}, fmt.Errorf("the issuer at %s says that it is %q", c.Issuer, endpoints.Issuer)
+		return Tokens{}, fmt.Errorf("the issuer at %s says that it is %.200q", c.Issuer, endpoints.Issuer)
+	}
+	for _, endpoint := range []string{endpoints.Authorize, endpoints.Token} {
+		if !strings.HasPrefix(endpoint, "https://") {
+			return Tokens{}, fmt.Errorf("the issuer names the endpoint %.200q, which does not begin with https://", endpoint)
+		}
 	}
 	if have.Refresh != "" {
 		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {have.Refresh}, "client_id": {c.ID}}
@@ -140,8 +148,8 @@ func read(raw string) (said, error) {
 		return s, errors.New("the issuer gave no ID token")
 	}
 	data, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(data, &s) != nil {
-		return s, errors.New("the issuer's ID token cannot be read")
+	if err != nil || json.Unmarshal(data, &s) != nil || s.Expiry < 0 || s.Expiry > lastEnd {
+		return said{}, errors.New("the issuer's ID token cannot be read")
 	}
 	return s, nil
 }

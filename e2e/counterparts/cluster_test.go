@@ -36,19 +36,25 @@ type cluster struct {
 	admin *http.Client
 }
 
+// coracle is the program.
+func coracle(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("CORACLE")
+	if path == "" {
+		path = filepath.Join("..", "..", "bin", "coracle")
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v: run `make counterparts`, which builds it", err)
+	}
+	return path
+}
+
 // up starts a cluster.
 func up(t *testing.T, flags ...string) *cluster {
 	t.Helper()
-	coracle := os.Getenv("CORACLE")
-	if coracle == "" {
-		coracle = filepath.Join("..", "..", "bin", "coracle")
-	}
-	if _, err := os.Stat(coracle); err != nil {
-		t.Fatalf("%v: run `make counterparts`, which builds it", err)
-	}
 	c := &cluster{t: t, dir: filepath.Join(t.TempDir(), "data")}
 	var output bytes.Buffer
-	cmd := exec.Command(coracle, append([]string{"up", "--data-dir", c.dir, "--secure-port", "0", "--nodes", "0"}, flags...)...)
+	cmd := exec.Command(coracle(t), append([]string{"up", "--data-dir", c.dir, "--secure-port", "0", "--nodes", "0"}, flags...)...)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -202,8 +208,8 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	t.Fatalf("not within %s: %s", patience, what)
 }
 
-// listener listens on loopback by TLS, with a certificate that signs itself and is also written to a file.
-func listener(t *testing.T) (l net.Listener, caFile string) {
+// certificate makes one for servers on loopback that signs itself, also as files.
+func certificate(t *testing.T) (pair tls.Certificate, certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -218,11 +224,26 @@ func listener(t *testing.T) (l net.Listener, caFile string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	caFile = filepath.Join(t.TempDir(), "issuer.crt")
-	if err := os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
 		t.Fatal(err)
 	}
-	l, err = tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	certFile, keyFile = write("issuer.crt", "CERTIFICATE", der), write("issuer.key", "PRIVATE KEY", keyDER)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, certFile, keyFile
+}
+
+// listener listens on loopback by TLS, with such a certificate.
+func listener(t *testing.T) (l net.Listener, caFile string) {
+	t.Helper()
+	pair, caFile, _ := certificate(t)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Package counterparts puts what others have made beside a running Coracle: Dex as an issuer, nginx as an authenticating
+// Package counterparts puts what others have made beside a running Coracle: Dex and oidc-provider as issuers, nginx as an authenticating
 // proxy, and openssl for certificates and for a look at TLS.
 //
 // Each test needs something installed; `make counterparts` installs it where it can. A test whose counterpart is not there says
