@@ -12,9 +12,10 @@ func controllerNames() []string {
 	return []string{
 		"bootstrap-signer", "certificatesigningrequest-approving", "certificatesigningrequest-cleaner", "certificatesigningrequest-signing",
 		"clusterrole-aggregation", "cronjob", "daemonset", "deployment", "disruption", "endpoint", "garbage-collector", "job",
-		"legacy-service-account-token-cleaner", "namespace", "nodelifecycle", "podgc", "replicaset", "replication", "resourcequota",
+		"legacy-service-account-token-cleaner", "namespace", "nodelifecycle", "persistentvolume-protection",
+		"persistentvolumeclaim-protection", "podgc", "replicaset", "replication", "resourcequota",
 		"root-ca-certificate-publisher", "scheduler", "serviceaccount", "serviceaccount-token", "statefulset", "token-cleaner",
-		"ttl-after-finished",
+		"ttl-after-finished", "volumeattributesclass-protection",
 	}
 }
 

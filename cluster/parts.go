@@ -26,6 +26,7 @@ import (
 	"coracle/controllers/namespace"
 	"coracle/controllers/nodelifecycle"
 	"coracle/controllers/podgc"
+	"coracle/controllers/protection"
 	"coracle/controllers/replicaset"
 	"coracle/controllers/resourcequota"
 	"coracle/controllers/rootca"
@@ -103,6 +104,9 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.control(ctx, "nodelifecycle", nodelifecycle.New(account("node-controller"), shared, log))
 	c.control(ctx, "podgc", podgc.New(account("pod-garbage-collector"), shared, log))
 	c.control(ctx, "disruption", disruption.New(account("disruption-controller"), shared, log))
+	c.control(ctx, "persistentvolumeclaim-protection", protection.NewClaims(account("pvc-protection-controller"), shared, log))
+	c.control(ctx, "persistentvolume-protection", protection.NewVolumes(account("pv-protection-controller"), shared, log))
+	c.control(ctx, "volumeattributesclass-protection", protection.NewClasses(account("volumeattributesclass-protection-controller"), shared, log))
 	counted, err := metadata.NewForConfig(clients.asAccount("resourcequota-controller", manager))
 	if err != nil {
 		return err
