@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"coracle/apiserver/admission"
@@ -54,6 +55,34 @@ func TestAClaimIsProtectedFromItsCreationOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			if d := cmp.Diff(test.want, claim.Finalizers); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+type noClasses struct{}
+
+func (noClasses) PriorityClass(string) *schedulingv1.PriorityClass { return nil }
+func (noClasses) PriorityClasses() []*schedulingv1.PriorityClass   { return nil }
+
+func TestAnUpdateOfAPodKeepsItsPriority(t *testing.T) {
+	old := &corev1.Pod{Spec: corev1.PodSpec{Priority: new(int32(7)), PreemptionPolicy: new(corev1.PreemptNever)}}
+	for _, test := range []struct {
+		name       string
+		sent, want corev1.PodSpec
+	}{
+		{"where the client says nothing", corev1.PodSpec{}, old.Spec},
+		{"and not where it says something, which validation refuses", corev1.PodSpec{Priority: new(int32(8))},
+			corev1.PodSpec{Priority: new(int32(8)), PreemptionPolicy: old.Spec.PreemptionPolicy}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			pod := &corev1.Pod{Spec: test.sent}
+			a := &admission.Attributes{Operation: admission.Update, Kind: &catalog.Kind{Resource: "pods"}, Object: pod, Old: old}
+			if err := (admission.Priority{Classes: noClasses{}}).Mutate(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(test.want, pod.Spec); d != "" {
 				t.Error(d)
 			}
 		})

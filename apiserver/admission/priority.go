@@ -23,10 +23,19 @@ type Priority struct{ Classes PriorityClasses }
 // Name returns Priority.
 func (Priority) Name() string { return "Priority" }
 
-// Mutate sets spec.priority and spec.preemptionPolicy.
+// Mutate sets spec.priority and spec.preemptionPolicy, and keeps them.
 func (p Priority) Mutate(_ context.Context, a *Attributes) error {
 	pod, ok := a.Object.(*corev1.Pod)
-	if !ok || a.Operation != Create || !a.Is(schema.GroupResource{Resource: "pods"}) {
+	if !ok || !a.Is(schema.GroupResource{Resource: "pods"}) {
+		return nil
+	}
+	if old, ok := a.Old.(*corev1.Pod); ok && a.Operation == Update {
+		// Who sends the pod that they once wrote means to keep what was computed.
+		setDefault(&pod.Spec.Priority, old.Spec.Priority)
+		setDefault(&pod.Spec.PreemptionPolicy, old.Spec.PreemptionPolicy)
+		return nil
+	}
+	if a.Operation != Create {
 		return nil
 	}
 	var class *schedulingv1.PriorityClass
@@ -58,4 +67,11 @@ func (p Priority) Mutate(_ context.Context, a *Attributes) error {
 	pod.Spec.Priority, pod.Spec.PreemptionPolicy = &value, &policy
 	a.Changed("spec.priority: %d", value)
 	return nil
+}
+
+// setDefault fills in what the client left out. What it fills in is the object's own.
+func setDefault[T any](p **T, v *T) {
+	if *p == nil && v != nil {
+		*p = new(*v)
+	}
 }
