@@ -75,7 +75,7 @@ eks: build ## log in with tokens of the real aws-iam-authenticator (with the kub
 oracle: build ## compare our answers with those of the real kube-apiserver (takes minutes to build)
 	cd e2e/oracle && $(GO) build -o ../../.cache/oracle/ ./cmd/...
 	cd e2e/oracle && ../../.cache/oracle/compare -etcd ../../.cache/oracle/etcd -kube-apiserver ../../.cache/oracle/kube-apiserver \
-	  -coracle ../../bin/coracle corpus/*.txt
+	  -coracle ../../bin/coracle corpus/*.txt corpus/kinds/*.yaml
 
 clean: ## remove what was built
 	rm -rf bin .cache

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -129,6 +130,8 @@ func normalise(v any) any {
 				x[k] = "CONTINUE"
 			case k == "nodePort" || k == "healthCheckNodePort":
 				x[k] = "PORT"
+			case k == "managedFields":
+				x[k] = normalise(inOrder(v))
 			default:
 				x[k] = normalise(v)
 			}
@@ -151,5 +154,17 @@ func normalise(v any) any {
 	case json.Number:
 		return x.String()
 	}
+	return v
+}
+
+// inOrder puts the managers of one object into the order that they have when all of them write in the same second: how fast a
+// server is must not make a difference.
+func inOrder(v any) any {
+	managers, _ := v.([]any)
+	key := func(v any) string {
+		m, _ := v.(map[string]any)
+		return fmt.Sprint(m["operation"], m["manager"], m["apiVersion"], m["subresource"])
+	}
+	slices.SortStableFunc(managers, func(a, b any) int { return cmp.Compare(key(a), key(b)) })
 	return v
 }
