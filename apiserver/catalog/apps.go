@@ -4,7 +4,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/fields"
 )
 
 func appsKinds() []*Kind {
@@ -73,11 +72,7 @@ func appsKinds() []*Kind {
 				Warnings:             warnings(replicaSetWarnings),
 				Generation:           true,
 			},
-			Table:      replicaSetTable(),
-			FieldNames: []string{"status.replicas"},
-			Fields: fieldsOf(func(r *appsv1.ReplicaSet) fields.Set {
-				return fields.Set{"status.replicas": decimal(r.Status.Replicas)}
-			}),
+			Table: replicaSetTable(),
 		}),
 		row[appsv1.StatefulSet, appsv1.StatefulSetList](gv, Kind{
 			Resource:     "statefulsets",

@@ -43,6 +43,7 @@ func defaultDaemonSet(d *appsv1.DaemonSet) {
 	}
 	setDefault(&d.Spec.RevisionHistoryLimit, 10)
 	defaultTemplate(&d.Spec.Template)
+	defaultTemplateGeneration(d)
 }
 
 func defaultStatefulSet(s *appsv1.StatefulSet) {
@@ -92,6 +93,13 @@ func setTemplateGeneration(d *appsv1.DaemonSet, n int64) {
 		d.Annotations = map[string]string{}
 	}
 	d.Annotations[appsv1.DeprecatedTemplateGeneration] = strconv.FormatInt(n, 10)
+}
+
+// defaultTemplateGeneration says 0 where nothing is said: whoever writes the object owns that.
+func defaultTemplateGeneration(d *appsv1.DaemonSet) {
+	if d.Annotations[appsv1.DeprecatedTemplateGeneration] == "" {
+		setTemplateGeneration(d, 0)
+	}
 }
 
 func prepareNewDaemonSet(d *appsv1.DaemonSet) {
