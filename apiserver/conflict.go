@@ -31,7 +31,12 @@ func modified(c *call) error {
 	return apierrors.NewConflict(c.kind.Qualified(), c.info.Name, errors.New(optimisticLock))
 }
 
-func preconditionFailed(c *call, why string) error {
-	key := path.Join("/registry", c.kind.Resource, c.info.Namespace, c.info.Name)
+// preconditionFailed names the key as upstream's storage does: below /registry, unless it was only asked whether.
+func preconditionFailed(c *call, dryRun bool, why string) error {
+	root := "/registry"
+	if dryRun {
+		root = "/"
+	}
+	key := path.Join(root, c.kind.Resource, c.info.Namespace, c.info.Name)
 	return apierrors.NewConflict(c.kind.Qualified(), c.info.Name, fmt.Errorf("StorageError: invalid object, Code: 4, Key: %s, ResourceVersion: 0, AdditionalErrorMsg: %s", key, why))
 }

@@ -116,7 +116,9 @@ func (c *call) createObject(obj runtime.Object, opts *metav1.CreateOptions) (*ca
 	generate := m.GetGenerateName() != "" && m.GetName() == ""
 	const attempts = 8 // as upstream: a name that is taken is drawn again
 	for n := 1; ; n++ {
-		if generate {
+		if generate && c.kind.Strategy.GivenNames {
+			m.SetName(m.GetGenerateName())
+		} else if generate {
 			m.SetName(names.SimpleNameGenerator.GenerateName(m.GetGenerateName()))
 		}
 		e, err := c.tryCreate(obj, m, a)

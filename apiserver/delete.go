@@ -32,6 +32,7 @@ func (c *call) delete() error {
 	if err != nil {
 		return err
 	}
+	c.warnOfOrphans(opts)
 	e, obj, gone, err := c.remove(c.info.Namespace, c.info.Name, opts)
 	if err != nil {
 		return err
@@ -54,6 +55,13 @@ func (c *call) delete() error {
 		},
 	})
 	return nil
+}
+
+// warnOfOrphans tells who deletes without saying how that others will stay.
+func (c *call) warnOfOrphans(opts *metav1.DeleteOptions) {
+	if opts.PropagationPolicy == nil && opts.OrphanDependents == nil {
+		warn(c.r.Context(), c.kind.OrphanWarning)
+	}
 }
 
 // deleteOptions come in the body, or in the query where there is none.
@@ -113,6 +121,8 @@ func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *ca
 		}
 		changed := markDeleted(c.kind, obj, m, opts, c.Now())
 		switch {
+		case a.DryRun && released(c.kind, obj, m) && c.kind.Strategy.GracePeriod == nil && !deleting(old):
+			return nil, old, true, nil // it would go as it is
 		case a.DryRun:
 			return nil, obj, released(c.kind, obj, m), nil
 		case released(c.kind, obj, m):
@@ -124,7 +134,7 @@ func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *ca
 				return nil, nil, false, c.conflict(err)
 			}
 			c.rec.Revision = e.Revision
-			if om, _ := meta.Accessor(old); om != nil && om.GetDeletionTimestamp() != nil {
+			if deleting(old) {
 				return e, obj, true, nil // with the grace that this request has shortened
 			}
 			return e, old, true, nil
@@ -143,11 +153,21 @@ func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *ca
 	}
 }
 
+// deleting tells whether an object was marked before.
+func deleting(obj runtime.Object) bool {
+	m, err := meta.Accessor(obj)
+	return err == nil && m.GetDeletionTimestamp() != nil
+}
+
 func (c *call) checkPreconditions(m metav1.Object, p *metav1.Preconditions) error {
 	if p == nil {
 		return nil
 	}
-	gr := schema.GroupResource{Group: c.kind.Group, Resource: c.kind.Kind}
+	if c.kind.Group == "" && c.kind.Kind == "Namespace" {
+		return c.checkNamespacePreconditions(m, p)
+	}
+	kind := c.kind.Checked()
+	gr := schema.GroupResource{Group: kind.Group, Resource: kind.Kind}
 	if p.UID != nil && *p.UID != m.GetUID() {
 		return apierrors.NewConflict(gr, m.GetName(), fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *p.UID, m.GetUID()))
 	}
@@ -157,8 +177,25 @@ func (c *call) checkPreconditions(m metav1.Object, p *metav1.Preconditions) erro
 	return nil
 }
 
+// checkNamespacePreconditions has sentences of its own, as upstream.
+func (c *call) checkNamespacePreconditions(m metav1.Object, p *metav1.Preconditions) error {
+	var why error
+	switch {
+	case p.UID != nil && *p.UID != m.GetUID():
+		why = fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *p.UID, m.GetUID())
+	case p.ResourceVersion != nil && *p.ResourceVersion != m.GetResourceVersion():
+		why = fmt.Errorf("Precondition failed: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", *p.ResourceVersion, m.GetResourceVersion())
+	default:
+		return nil
+	}
+	return apierrors.NewConflict(c.kind.Qualified(), m.GetName(), why)
+}
+
 // markDeleted writes into obj what a deletion asks for, and tells whether that changed anything.
 func markDeleted(k *catalog.Kind, obj runtime.Object, m metav1.Object, opts *metav1.DeleteOptions, now time.Time) bool {
+	if ns, ok := obj.(*corev1.Namespace); ok && m.GetDeletionTimestamp() != nil && len(ns.Spec.Finalizers) > 0 {
+		return false // it is being emptied: how it goes is settled
+	}
 	changed := setFinalizers(k, m, opts)
 	asked := opts.GracePeriodSeconds
 	if asked != nil && *asked < 0 {
@@ -211,6 +248,7 @@ func shortenGrace(m metav1.Object, graceful bool, asked *int64, now time.Time) b
 func setFinalizers(k *catalog.Kind, m metav1.Object, opts *metav1.DeleteOptions) bool {
 	orphan, foreground := false, false
 	switch {
+	case k.NoDependents:
 	case opts.PropagationPolicy != nil:
 		orphan = *opts.PropagationPolicy == metav1.DeletePropagationOrphan
 		foreground = *opts.PropagationPolicy == metav1.DeletePropagationForeground
@@ -276,6 +314,7 @@ func (c *call) deleteCollection() error {
 	if err != nil {
 		return err
 	}
+	c.warnOfOrphans(opts)
 	match, err := c.matcher(listOpts.LabelSelector, listOpts.FieldSelector)
 	if err != nil {
 		return err

@@ -114,14 +114,13 @@ func (c *call) sendList(f wire.Format, objs []runtime.Object, list metav1.ListMe
 		l := &metav1.PartialObjectMetadataList{
 			TypeMeta: metav1.TypeMeta{Kind: "PartialObjectMetadataList", APIVersion: "meta.k8s.io/v1"},
 			ListMeta: list,
-			Items:    make([]metav1.PartialObjectMetadata, len(objs)),
 		}
-		for i, obj := range objs {
+		for _, obj := range objs { // of none the items are null, as upstream
 			p, err := partial(obj)
 			if err != nil {
 				return err
 			}
-			l.Items[i] = *p
+			l.Items = append(l.Items, *p)
 		}
 		c.send(c.w, f, http.StatusOK, l)
 		return nil

@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -58,13 +59,13 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	c.rec.Request.Served = true
-	warn(r.Context(), s.Catalog.Deprecated(c.kind))
 
 	serve, verbs := c.operation()
 	nameless := info.Name == "" && (info.Verb == "update" || info.Verb == "patch")
 	if serve == nil || nameless || !allows(verbs, info.Verb) {
-		return methodNotAllowed()
+		return c.refuseVerb(verbs)
 	}
+	warn(r.Context(), s.Catalog.Deprecated(c.kind))
 	if info.Verb != "watch" && info.Verb != "connect" {
 		ctx, cancel := context.WithTimeout(r.Context(), writeTimeout)
 		defer cancel()
@@ -126,6 +127,20 @@ func allows(verbs []string, verb string) bool {
 		}
 	}
 	return false
+}
+
+// refuseVerb answers a verb that the resource does not have: a path that no verb leads to is not there, and a watch is a list
+// that turns out to be none.
+func (c *call) refuseVerb(verbs []string) error {
+	if c.info.Verb == "watch" && allows(verbs, "list") {
+		warn(c.r.Context(), c.Catalog.Deprecated(c.kind))
+		return apierrors.NewMethodNotSupported(c.kind.Qualified(), "watch")
+	}
+	ofName := []string{"get", "update", "patch", "delete"}
+	if c.sub.Name == "" && c.info.Name != "" && !slices.ContainsFunc(ofName, func(v string) bool { return allows(verbs, v) }) {
+		return c.notServed(c.w, c.r, c.kind.Group)
+	}
+	return methodNotAllowed()
 }
 
 func methodNotAllowed() error {

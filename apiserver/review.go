@@ -18,12 +18,14 @@ import (
 
 // Reviews are questions in the form of objects: they are answered, never stored.
 
-// review is the function for a review kind, nil for other kinds.
+// review is the function for a review kind and for a Binding, nil for other kinds.
 func (c *call) review() func(*call) error {
 	if c.info.Verb != "create" || c.info.Name != "" {
 		return nil
 	}
 	switch {
+	case c.kind.Group == "" && c.kind.Resource == "bindings":
+		return (*call).bindByName
 	case c.kind.Group == authenticationv1.GroupName:
 		switch c.kind.Resource {
 		case "tokenreviews":

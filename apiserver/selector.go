@@ -38,6 +38,9 @@ func (c *call) matcher(l labels.Selector, f fields.Selector) (*matcher, error) {
 		if q.Field == "metadata.name" || q.Field == "metadata.namespace" && c.kind.Namespaced || slices.Contains(c.kind.FieldNames, q.Field) {
 			continue
 		}
+		if sentence := c.kind.UnknownField; sentence != "" {
+			return nil, apierrors.NewBadRequest(fmt.Sprintf(sentence, q.Field))
+		}
 		if len(c.kind.FieldNames) > 0 {
 			return nil, apierrors.NewBadRequest("field label not supported: " + q.Field)
 		}

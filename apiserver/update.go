@@ -3,6 +3,7 @@ package apiserver
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -45,14 +46,14 @@ func (c *call) update() error {
 	}
 	if c.kind.Strategy.AllowCreateOnUpdate && c.sub.Name == "" && !c.Registry.Has(c.kind, c.info.Namespace, c.info.Name) {
 		if m.GetUID() != "" {
-			return preconditionFailed(c, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: ", m.GetUID()))
+			return preconditionFailed(c, dryRun(opts.DryRun), fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: ", m.GetUID()))
 		}
 		if m.GetResourceVersion() != "" {
 			return apierrors.NewNotFound(c.kind.Qualified(), c.info.Name)
 		}
 		return c.createByUpdate(f, obj, &opts)
 	}
-	if c.kind.Strategy.RequireVersion && m.GetResourceVersion() == "" {
+	if c.kind.Strategy.RequireVersion && m.GetResourceVersion() == "" && c.Registry.Has(c.kind, c.info.Namespace, c.info.Name) {
 		return c.refuseUnversioned()
 	}
 	return c.change(f, change{
@@ -173,7 +174,10 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 	}
 	explicit := m.GetResourceVersion() != "" && m.GetResourceVersion() != "0"
 	if uid := m.GetUID(); uid != "" && uid != oldMeta.GetUID() {
-		return nil, preconditionFailed(c, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, oldMeta.GetUID()))
+		return nil, preconditionFailed(c, ch.dryRun, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, oldMeta.GetUID()))
+	}
+	if err := versionIsNumber(m.GetResourceVersion()); err != nil {
+		return nil, err
 	}
 	if explicit && m.GetResourceVersion() != oldMeta.GetResourceVersion() {
 		return nil, modified(c)
@@ -223,6 +227,17 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 		return nil, err
 	}
 	return obj, nil
+}
+
+// versionIsNumber refuses a version that none can be, in upstream's words.
+func versionIsNumber(version string) error {
+	if version == "" {
+		return nil
+	}
+	if _, err := strconv.ParseUint(version, 10, 64); err != nil {
+		return plain(err.Error())
+	}
+	return nil
 }
 
 // managerOf is the field manager that a request's options name.

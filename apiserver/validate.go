@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/api/validation/path"
@@ -23,9 +22,15 @@ func (c *call) now() time.Time { return time.Now() }
 
 // validateCreate checks metadata and what the kind's row checks.
 func (c *call) validateCreate(obj runtime.Object, m metav1.Object) error {
-	errs := c.validateMetadata(m)
+	var errs field.ErrorList
+	if !c.kind.Strategy.ChecksMetadata {
+		errs = c.validateMetadata(m)
+	}
 	if v := c.kind.Strategy.Validate; v != nil {
 		errs = append(errs, v(obj)...)
+	}
+	if c.kind.Strategy.ChecksMetadata && len(errs) == 0 {
+		errs = validation.ValidateObjectMetaAccessor(m, c.kind.Namespaced, path.ValidatePathSegmentName, field.NewPath("metadata"))
 	}
 	return c.invalid(m, errs)
 }
@@ -68,9 +73,7 @@ func (c *call) validateMetadata(m metav1.Object) field.ErrorList {
 		name = validation.NameIsDNSSubdomain
 	}
 	errs := validation.ValidateObjectMetaAccessor(m, c.kind.Namespaced, name, field.NewPath("metadata"))
-	if c.kind.Custom == nil && c.kind.Group != apiextensionsv1.GroupName { // apiextensions-apiserver does not ask for it
-		errs = append(errs, catalog.ValidateFinalizers(m)...)
-	}
+	errs = append(errs, c.kind.ValidateFinalizers(m)...)
 	if len(errs) > 0 {
 		return errs
 	}

@@ -23,6 +23,7 @@ func apiextensionsKinds() []*Kind {
 				Default:              on(defaultDefinition),
 				PrepareForCreate:     on(prepareDefinition),
 				PrepareForUpdate:     onChange(prepareDefinitionChange),
+				ChecksMetadata:       true,
 				Validate:             check(crdvalidation.Validate),
 				Revalidate:           checkChange(crdvalidation.ValidateChange),
 				ValidateStatusUpdate: checkChange(func(d, _ *definition) errorList { return crdvalidation.ValidateStatus(d) }),

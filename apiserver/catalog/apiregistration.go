@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	metavalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -21,6 +22,7 @@ func apiregistrationKinds() []*Kind {
 			Strategy: Strategy{
 				Default:              on(defaultAPIService),
 				PrepareForCreate:     on(prepareAPIService),
+				ChecksMetadata:       true,
 				ValidateName:         path.ValidatePathSegmentName,
 				Validate:             check(validateAPIService),
 				ValidateStatusUpdate: checkChange(validateAPIServiceStatus),
@@ -55,10 +57,15 @@ func prepareAPIService(a *apiregistrationv1.APIService) {
 // Source of the sentences: k8s.io/kube-aggregator/pkg/apis/apiregistration/validation.
 func validateAPIService(a *apiregistrationv1.APIService) errorList {
 	s, at := &a.Spec, field.NewPath("spec")
-	var errs errorList
-	if name := s.Version + "." + s.Group; a.Name != name && len(path.IsValidPathSegmentName(a.Name)) == 0 {
-		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), a.Name, fmt.Sprintf("must be `spec.version+\".\"+spec.group`: %q", name)))
-	}
+	errs := metavalidation.ValidateObjectMeta(&a.ObjectMeta, false, func(name string, _ bool) []string {
+		if wrong := path.IsValidPathSegmentName(name); len(wrong) > 0 {
+			return wrong
+		}
+		if want := s.Version + "." + s.Group; name != want {
+			return []string{fmt.Sprintf("must be `spec.version+\".\"+spec.group`: %q", want)}
+		}
+		return nil
+	}, field.NewPath("metadata"))
 	switch {
 	case s.Group != "":
 		errs = append(errs, invalidEach(at.Child("group"), s.Group, validation.IsDNS1123Subdomain(s.Group))...)

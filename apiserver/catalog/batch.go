@@ -33,6 +33,7 @@ func batchKinds() []*Kind {
 			Categories:      inAll(),
 			Namespaced:      true,
 			OrphanByDefault: true,
+			OrphanWarning:   "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning",
 			Subresources:    onlyStatus(),
 			Strategy: Strategy{
 				Default:              on(defaultJob),
@@ -44,9 +45,10 @@ func batchKinds() []*Kind {
 				Warnings:             warnings(jobWarnings),
 				Generation:           true,
 			},
-			Table:      jobTable(),
-			FieldNames: []string{"status.successful"},
-			Fields:     fieldsOf(func(j *batchv1.Job) fields.Set { return fields.Set{"status.successful": decimal(j.Status.Succeeded)} }),
+			Table:        jobTable(),
+			FieldNames:   []string{"status.successful"},
+			UnknownField: "field label %q not supported for Job",
+			Fields:       fieldsOf(func(j *batchv1.Job) fields.Set { return fields.Set{"status.successful": decimal(j.Status.Succeeded)} }),
 		}),
 	}
 }

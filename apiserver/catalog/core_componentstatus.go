@@ -11,6 +11,7 @@ func componentStatusKind() *Kind {
 	return row[corev1.ComponentStatus, corev1.ComponentStatusList](corev1.SchemeGroupVersion, Kind{
 		Resource:   "componentstatuses",
 		ShortNames: []string{"cs"},
+		MissingAs:  "componentstatus",
 		Verbs:      []string{"get", "list"},
 		Table: table(componentStatusCells,
 			nameColumn(),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -13,10 +14,13 @@ import (
 // eventKind is the older of the two forms in which events are told, and the one that is stored.
 func eventKind() *Kind {
 	return row[corev1.Event, corev1.EventList](corev1.SchemeGroupVersion, Kind{
-		Resource:   "events",
-		ShortNames: []string{"ev"},
-		Namespaced: true,
+		Resource:     "events",
+		ShortNames:   []string{"ev"},
+		Namespaced:   true,
+		NoDependents: true,
 		Strategy: Strategy{
+			ChecksMetadata:      true,
+			ValidateName:        path.ValidatePathSegmentName,
 			Validate:            check(func(e *corev1.Event) errorList { return validateAnyEvent(e, "reportingComponent") }),
 			AllowCreateOnUpdate: true,
 		},

@@ -16,14 +16,16 @@ import (
 func eventsKinds() []*Kind {
 	return []*Kind{
 		row[eventsv1.Event, eventsv1.EventList](eventsv1.SchemeGroupVersion, Kind{
-			Resource:   "events",
-			StoredAs:   schema.GroupResource{Resource: "events"},
-			ToStored:   func(obj runtime.Object) (runtime.Object, error) { return eventToCore(obj.(*eventsv1.Event)), nil },
-			FromStored: func(obj runtime.Object) (runtime.Object, error) { return eventFromCore(obj.(*corev1.Event)), nil },
-			ShortNames: []string{"ev"},
-			Namespaced: true,
+			Resource:     "events",
+			StoredAs:     schema.GroupResource{Resource: "events"},
+			ToStored:     func(obj runtime.Object) (runtime.Object, error) { return eventToCore(obj.(*eventsv1.Event)), nil },
+			FromStored:   func(obj runtime.Object) (runtime.Object, error) { return eventFromCore(obj.(*corev1.Event)), nil },
+			ShortNames:   []string{"ev"},
+			Namespaced:   true,
+			NoDependents: true,
 			Strategy: Strategy{
-				Validate: check(func(e *eventsv1.Event) errorList { return validateNewEvent(eventToCore(e)) }),
+				ChecksMetadata: true,
+				Validate:       check(func(e *eventsv1.Event) errorList { return validateNewEvent(eventToCore(e)) }),
 				Revalidate: checkChange(func(e, old *eventsv1.Event) errorList {
 					return validateEventChange(eventToCore(e), eventToCore(old))
 				}),

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,6 +42,10 @@ type Kind struct {
 	ReturnDeleted bool
 	// OrphanByDefault: what an object owns outlives it unless the client says otherwise.
 	OrphanByDefault bool
+	// OrphanWarning is what a client is told that relies on OrphanByDefault; "" for nothing.
+	OrphanWarning string
+	// NoDependents: objects of the kind own nothing, and the garbage collector is not asked about them.
+	NoDependents bool
 
 	// SchemaHash changes with the schema of a kind that has no Go type; "" for the others.
 	SchemaHash string
@@ -55,6 +60,10 @@ type Kind struct {
 	Fields func(runtime.Object) fields.Set
 	// FieldNames are the keys that Fields can return: a selector on any other is refused.
 	FieldNames []string
+	// UnknownField words that refusal, with a verb of fmt for the field; "" for the usual sentence.
+	UnknownField string
+	// MissingAs is how the answer to a name that no object has calls the resource; "" for Resource.
+	MissingAs string
 }
 
 // Subresource is served at .../NAME/<Name>.
@@ -101,6 +110,9 @@ type Strategy struct {
 	Revalidate func(obj, old runtime.Object) field.ErrorList
 	// ValidateStatusUpdate checks a change through the status subresource.
 	ValidateStatusUpdate func(obj, old runtime.Object) field.ErrorList
+	// ChecksMetadata: Validate checks metadata in its own order, or leaves it to a last look once nothing else is wrong,
+	// at which names need only be segments of a path.
+	ChecksMetadata bool
 	// ValidateName checks metadata.name; prefix means it is a generateName. nil: a DNS-1123 subdomain.
 	// Source: k8s.io/apimachinery/pkg/api/validation.ValidateNameFunc.
 	ValidateName func(name string, prefix bool) []string
@@ -112,6 +124,8 @@ type Strategy struct {
 	CountsAnnotations bool
 	CountsLabels      bool
 	CountsStatus      bool
+	// GivenNames: a generateName is the name as it stands, for kinds whose names mean something.
+	GivenNames bool
 	// AllowCreateOnUpdate: PUT to a name that does not exist creates it.
 	AllowCreateOnUpdate bool
 	// RequireVersion: an update without resourceVersion is refused.
@@ -148,6 +162,11 @@ func (k *Kind) Checked() schema.GroupKind {
 // Qualified is the resource as error messages name it: pods, or deployments.apps.
 func (k *Kind) Qualified() schema.GroupResource {
 	return schema.GroupResource{Group: k.Group, Resource: k.Resource}
+}
+
+// Missing is the resource as the answer to a name names it that no object has.
+func (k *Kind) Missing() schema.GroupResource {
+	return schema.GroupResource{Group: k.Group, Resource: cmp.Or(k.MissingAs, k.Resource)}
 }
 
 // Subresource returns the row of a subresource, and whether the kind has it.

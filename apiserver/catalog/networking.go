@@ -47,6 +47,7 @@ func networkingKinds() []*Kind {
 				Validate:       check(validateIPAddress),
 				ValidateUpdate: checkChange(validateIPAddressChange),
 				ValidateName:   ipAddressName,
+				GivenNames:     true,
 			},
 			Table: ipAddressTable(),
 		}),

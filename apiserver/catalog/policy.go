@@ -5,6 +5,7 @@ import (
 	"time"
 
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -21,6 +22,8 @@ func policyKinds() []*Kind {
 			Subresources: onlyStatus(),
 			Strategy: Strategy{
 				PrepareForCreate:     on(func(b *disruptionBudget) { b.Status = policyv1.PodDisruptionBudgetStatus{} }),
+				ChecksMetadata:       true,
+				ValidateName:         path.ValidatePathSegmentName,
 				Validate:             check(validateBudget),
 				ValidateStatusUpdate: checkChange(validateBudgetStatus),
 				Generation:           true,

@@ -200,7 +200,10 @@ func create(k *Kind, obj runtime.Object) field.ErrorList {
 	if k.Strategy.Generation {
 		m.SetGeneration(1)
 	}
-	errs := validateMetadata(k, m)
+	var errs field.ErrorList
+	if !k.Strategy.ChecksMetadata {
+		errs = validateMetadata(k, m)
+	}
 	if k.Strategy.Validate != nil {
 		errs = append(errs, k.Strategy.Validate(obj)...)
 	}
@@ -265,7 +268,7 @@ func validateMetadata(k *Kind, m metav1.Object) field.ErrorList {
 		name = apivalidation.NameIsDNSSubdomain
 	}
 	errs := apivalidation.ValidateObjectMetaAccessor(m, k.Namespaced, name, field.NewPath("metadata"))
-	return append(errs, ValidateFinalizers(m)...)
+	return append(errs, k.ValidateFinalizers(m)...)
 }
 
 func keep(obj, old runtime.Object, chosen func(fieldName string) bool) {

@@ -88,7 +88,8 @@ func resourceKinds() []*Kind {
 				column("Driver", "string", resourcev1.ResourceSliceSpec{}.SwaggerDoc()["driver"]),
 				column("Pool", "string", resourcev1.ResourcePool{}.SwaggerDoc()["name"]),
 				ageColumn()),
-			FieldNames: []string{"spec.driver", "spec.nodeName", "spec.pool.name"},
+			FieldNames:   []string{"spec.driver", "spec.nodeName", "spec.pool.name"},
+			UnknownField: "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: %s",
 			Fields: fieldsOf(func(s *resourcev1.ResourceSlice) fields.Set {
 				return fields.Set{"spec.driver": s.Spec.Driver, "spec.nodeName": value(s.Spec.NodeName), "spec.pool.name": s.Spec.Pool.Name}
 			}),

@@ -18,17 +18,20 @@ import (
 
 type definition = apiextensions.CustomResourceDefinition
 
-// Name checks a definition's name: it is made of what the definition says.
-func Name(crd *apiextensionsv1.CustomResourceDefinition) field.ErrorList {
-	if crd.Name == crd.Spec.Names.Plural+"."+crd.Spec.Group {
-		return nil
-	}
-	return field.ErrorList{field.Invalid(field.NewPath("metadata", "name"), crd.Name, `must be spec.names.plural+"."+spec.group`)}
+// Metadata checks a new definition's metadata. Its name is made of what the definition says.
+func Metadata(crd *apiextensionsv1.CustomResourceDefinition) field.ErrorList {
+	return apivalidation.ValidateObjectMeta(&crd.ObjectMeta, false, func(name string, prefix bool) []string {
+		wrong := apivalidation.NameIsDNSSubdomain(name, prefix)
+		if name != crd.Spec.Names.Plural+"."+crd.Spec.Group {
+			wrong = append(wrong, `must be spec.names.plural+"."+spec.group`)
+		}
+		return wrong
+	}, field.NewPath("metadata"))
 }
 
-// Validate checks a new definition, all but its metadata.
+// Validate checks a new definition.
 func Validate(crd *apiextensionsv1.CustomResourceDefinition) field.ErrorList {
-	return append(Name(crd), validate(crd, nil)...)
+	return append(Metadata(crd), validate(crd, nil)...)
 }
 
 // ValidateChange checks what a change makes of a definition.

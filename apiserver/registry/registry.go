@@ -58,11 +58,11 @@ func (r *Registry) Key(k *catalog.Kind, namespace, name string) string {
 // Get returns a stored object, or a 404 Status error.
 func (r *Registry) Get(k *catalog.Kind, namespace, name string) (*cache.Entry, error) {
 	if name == "" || strings.Contains(name, "/") || k.Namespaced && (namespace == "" || strings.Contains(namespace, "/")) {
-		return nil, apierrors.NewNotFound(k.Qualified(), name)
+		return nil, apierrors.NewNotFound(k.Missing(), name)
 	}
 	e, ok := r.cache.Get(r.Key(k, namespace, name))
 	if !ok {
-		return nil, apierrors.NewNotFound(k.Qualified(), name)
+		return nil, apierrors.NewNotFound(k.Missing(), name)
 	}
 	return e, nil
 }

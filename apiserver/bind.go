@@ -1,0 +1,134 @@
+package apiserver
+
+import (
+	"fmt"
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/storage/names"
+
+	"coracle/apiserver/wire"
+)
+
+// bind is how a scheduler puts a pod on a node.
+// Source: k8s.io/kubernetes/pkg/registry/core/pod/storage (BindingREST).
+func (c *call) bind() error {
+	b := &corev1.Binding{}
+	f, opts, err := c.decodeCreate(b)
+	if err != nil {
+		return err
+	}
+	if b.Name != "" && b.Name != c.info.Name {
+		return apierrors.NewBadRequest("name in URL does not match name in Binding object")
+	}
+	return c.assign(f, b, opts)
+}
+
+// bindByName is bind at the older path /bindings, where the body says which pod is meant.
+func (c *call) bindByName() error {
+	b := &corev1.Binding{}
+	f, err := wire.Negotiate(c.r, c.offer())
+	if err != nil {
+		return err
+	}
+	var opts metav1.CreateOptions
+	if err := decodeOptions(c.r.URL.Query(), &opts); err != nil {
+		return err
+	}
+	if err := c.decode(b, c.kind.GroupVersionKind, opts.FieldValidation); err != nil {
+		return err
+	}
+	if err := c.matchNamespace(b); err != nil {
+		return err
+	}
+	info := *c.info
+	info.Name = b.Name
+	if info.Name == "" && b.GenerateName != "" {
+		info.Name = names.SimpleNameGenerator.GenerateName(b.GenerateName)
+	}
+	pods := *c
+	pods.info = &info
+	pods.kind = c.Catalog.ByResource(schema.GroupVersionResource{Version: "v1", Resource: "pods"})
+	pods.sub, _ = pods.kind.Subresource("binding")
+	return pods.assign(f, b, &opts)
+}
+
+// assign puts the pod that the request names on the node that b names.
+func (c *call) assign(f wire.Format, b *corev1.Binding, opts *metav1.CreateOptions) error {
+	if errs := validateBinding(b); len(errs) > 0 {
+		return plain(errs.ToAggregate().Error()) // as it is, upstream as well
+	}
+	if err := c.admit(b, opts); err != nil {
+		return err
+	}
+	_, _, err := c.applyChange(change{
+		options: opts,
+		dryRun:  dryRun(opts.DryRun),
+		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
+			pod := old.DeepCopyObject().(*corev1.Pod)
+			switch {
+			case b.UID != "" && b.UID != pod.UID:
+				return nil, preconditionFailed(c, false, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", b.UID, pod.UID))
+			case pod.DeletionTimestamp != nil:
+				return nil, preconditionFailed(c, false, fmt.Sprintf("pod %s is being deleted, cannot be assigned to a host", pod.Name))
+			case pod.Spec.NodeName != "":
+				return nil, preconditionFailed(c, false, fmt.Sprintf("pod %v is already assigned to node %q", pod.Name, pod.Spec.NodeName))
+			case len(pod.Spec.SchedulingGates) != 0:
+				return nil, preconditionFailed(c, false, fmt.Sprintf("pod %v has non-empty .spec.schedulingGates", pod.Name))
+			}
+			pod.Spec.NodeName = b.Target.Name
+			for k, v := range b.Annotations {
+				metav1.SetMetaDataAnnotation(&pod.ObjectMeta, k, v)
+			}
+			setPodScheduled(pod, metav1.NewTime(c.Now()))
+			return pod, nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	c.send(c.w, f, http.StatusCreated, &metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+		Status:   metav1.StatusSuccess,
+		Code:     http.StatusCreated,
+	})
+	return nil
+}
+
+func validateBinding(b *corev1.Binding) field.ErrorList {
+	var errs field.ErrorList
+	if kind := b.Target.Kind; kind != "" && kind != "Node" {
+		errs = append(errs, field.NotSupported(field.NewPath("target", "kind"), kind, []string{"Node", "<empty>"}))
+	}
+	if b.Target.Name == "" {
+		errs = append(errs, field.Required(field.NewPath("target", "name"), ""))
+	} else if b.Target.Kind == "" || b.Target.Kind == "Node" {
+		for _, text := range validation.NameIsDNSSubdomain(b.Target.Name, false) {
+			errs = append(errs, field.Invalid(field.NewPath("target", "name"), b.Target.Name, text))
+		}
+	}
+	return errs
+}
+
+func setPodScheduled(pod *corev1.Pod, now metav1.Time) {
+	cond := corev1.PodCondition{
+		Type: corev1.PodScheduled, Status: corev1.ConditionTrue,
+		LastTransitionTime: now.Rfc3339Copy(), ObservedGeneration: pod.Generation,
+	}
+	for i, have := range pod.Status.Conditions {
+		if have.Type == corev1.PodScheduled {
+			if have.Status == cond.Status {
+				cond.LastTransitionTime = have.LastTransitionTime
+			}
+			pod.Status.Conditions[i] = cond
+			return
+		}
+	}
+	pod.Status.Conditions = append(pod.Status.Conditions, cond)
+}
