@@ -104,9 +104,20 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.control(ctx, "nodelifecycle", nodelifecycle.New(account("node-controller"), shared, log))
 	c.control(ctx, "podgc", podgc.New(account("pod-garbage-collector"), shared, log))
 	c.control(ctx, "disruption", disruption.New(account("disruption-controller"), shared, log))
-	c.control(ctx, "persistentvolumeclaim-protection", protection.NewClaims(account("pvc-protection-controller"), shared, log))
-	c.control(ctx, "persistentvolume-protection", protection.NewVolumes(account("pv-protection-controller"), shared, log))
-	c.control(ctx, "volumeattributesclass-protection", protection.NewClasses(account("volumeattributesclass-protection-controller"), shared, log))
+	claims := account("pvc-protection-controller")
+	c.control(ctx, "persistentvolumeclaim-protection", protection.NewClaims(claims, protection.REST{Client: claims.CoreV1().RESTClient()}, shared, log))
+	volumes, err := metadata.NewForConfig(clients.asAccount("pv-protection-controller", manager))
+	if err != nil {
+		return err
+	}
+	c.control(ctx, "persistentvolume-protection", protection.NewVolumes(volumes,
+		protection.REST{Client: account("pv-protection-controller").CoreV1().RESTClient()}, log))
+	classes, err := metadata.NewForConfig(clients.asAccount("volumeattributesclass-protection-controller", manager))
+	if err != nil {
+		return err
+	}
+	c.control(ctx, "volumeattributesclass-protection", protection.NewClasses(classes,
+		protection.REST{Client: account("volumeattributesclass-protection-controller").CoreV1().RESTClient()}, log))
 	counted, err := metadata.NewForConfig(clients.asAccount("resourcequota-controller", manager))
 	if err != nil {
 		return err

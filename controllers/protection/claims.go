@@ -2,6 +2,7 @@ package protection
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"slices"
 
@@ -16,25 +17,18 @@ import (
 
 // Claims keeps the claims that pods on a node mount.
 type Claims struct {
-	protector[*v1.PersistentVolumeClaim]
+	*protector
 	client kubernetes.Interface
 }
 
 // NewClaims makes a controller. Call it before the factory starts.
-func NewClaims(client kubernetes.Interface, factory informers.SharedInformerFactory, log *slog.Logger) *Claims {
-	claims := factory.Core().V1().PersistentVolumeClaims()
-	c := &Claims{client: client}
-	c.finalizer = "kubernetes.io/pvc-protection"
-	c.get = func(n cache.ObjectName) (*v1.PersistentVolumeClaim, error) {
-		return claims.Lister().PersistentVolumeClaims(n.Namespace).Get(n.Name)
+func NewClaims(client kubernetes.Interface, server Server, factory informers.SharedInformerFactory, log *slog.Logger) *Claims {
+	c := &Claims{newProtector("persistentvolumeclaim-protection", "kubernetes.io/pvc-protection", server, log), client}
+	c.path = func(n cache.ObjectName) string {
+		return "/api/v1/namespaces/" + n.Namespace + "/persistentvolumeclaims/" + n.Name
 	}
 	c.used = c.mounted
-	c.update = func(ctx context.Context, claim *v1.PersistentVolumeClaim) error {
-		_, err := client.CoreV1().PersistentVolumeClaims(claim.Namespace).Update(ctx, claim, metav1.UpdateOptions{})
-		return err
-	}
-	c.loop = loop.New("persistentvolumeclaim-protection", log, c.reconcile)
-	loop.Watch(c.loop, claims.Informer(), func(_, claim *v1.PersistentVolumeClaim) {
+	loop.Watch(c.loop, factory.Core().V1().PersistentVolumeClaims().Informer(), func(_, claim *v1.PersistentVolumeClaim) {
 		if claim != nil {
 			c.changed(claim)
 		}
@@ -43,12 +37,15 @@ func NewClaims(client kubernetes.Interface, factory informers.SharedInformerFact
 		if old != nil && (pod == nil || pod.UID != old.UID) {
 			c.released(old)
 		}
-		if pod != nil && (pod.Spec.NodeName == "" || ended(pod)) {
+		if pod != nil && ended(pod) {
 			c.released(pod)
 		}
 	})
 	return c
 }
+
+// Run runs the controller until ctx ends.
+func (c *Claims) Run(ctx context.Context) error { return c.loop.Run(ctx, 1) }
 
 // released queues the claims of a pod that may no longer need them.
 func (c *Claims) released(pod *v1.Pod) {
@@ -60,18 +57,22 @@ func (c *Claims) released(pod *v1.Pod) {
 }
 
 // mounted asks the server, not the informer: a pod that is too new to be known here must not lose its data.
-func (c *Claims) mounted(ctx context.Context, claim *v1.PersistentVolumeClaim) (bool, error) {
+func (c *Claims) mounted(ctx context.Context, claim cache.ObjectName, body []byte) (bool, error) {
+	var object metav1.PartialObjectMetadata
+	if err := json.Unmarshal(body, &object); err != nil {
+		return false, err
+	}
 	pods, err := c.client.CoreV1().Pods(claim.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(pods.Items, func(pod v1.Pod) bool { return mounts(&pod, claim) }), nil
+	return slices.ContainsFunc(pods.Items, func(pod v1.Pod) bool { return mounts(&pod, &object) }), nil
 }
 
 // mounts tells whether a pod needs a claim. One that is on no node yet will not be started with a claim that is being deleted.
-func mounts(pod *v1.Pod, claim *v1.PersistentVolumeClaim) bool {
+func mounts(pod *v1.Pod, claim metav1.Object) bool {
 	return pod.Spec.NodeName != "" && slices.ContainsFunc(pod.Spec.Volumes, func(volume v1.Volume) bool {
-		if claimOf(pod, volume) != claim.Name {
+		if claimOf(pod, volume) != claim.GetName() {
 			return false
 		}
 		return volume.Ephemeral == nil || !shutDown(pod) && metav1.IsControlledBy(claim, pod)

@@ -2,16 +2,12 @@ package protection
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"slices"
 
-	v1 "k8s.io/api/core/v1"
-	storagev1 "k8s.io/api/storage/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
-	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 
 	"coracle/controllers/loop"
@@ -19,82 +15,54 @@ import (
 
 // Classes keeps the VolumeAttributesClasses that volumes and claims name.
 type Classes struct {
-	protector[*storagev1.VolumeAttributesClass]
-	volumes corelisters.PersistentVolumeLister
-	claims  corelisters.PersistentVolumeClaimLister
+	*protector
+	informer cache.SharedIndexInformer
 }
 
-// NewClasses makes a controller. Call it before the factory starts.
-func NewClasses(client kubernetes.Interface, factory informers.SharedInformerFactory, log *slog.Logger) *Classes {
-	classes, core := factory.Storage().V1().VolumeAttributesClasses(), factory.Core().V1()
-	c := &Classes{volumes: core.PersistentVolumes().Lister(), claims: core.PersistentVolumeClaims().Lister()}
-	c.finalizer = "kubernetes.io/vac-protection"
-	c.get = func(n cache.ObjectName) (*storagev1.VolumeAttributesClass, error) {
-		return classes.Lister().Get(n.Name)
-	}
+// NewClasses makes a controller.
+func NewClasses(content metadata.Interface, server Server, log *slog.Logger) *Classes {
+	c := &Classes{protector: newProtector("volumeattributesclass-protection", "kubernetes.io/vac-protection", server, log)}
+	c.path = func(n cache.ObjectName) string { return "/apis/storage.k8s.io/v1/volumeattributesclasses/" + n.Name }
 	c.used = c.named
-	c.update = func(ctx context.Context, class *storagev1.VolumeAttributesClass) error {
-		_, err := client.StorageV1().VolumeAttributesClasses().Update(ctx, class, metav1.UpdateOptions{})
-		return err
-	}
-	c.loop = loop.New("volumeattributesclass-protection", log, c.reconcile)
-	loop.Watch(c.loop, classes.Informer(), func(_, class *storagev1.VolumeAttributesClass) {
-		if class != nil {
-			c.changed(class)
-		}
-	})
-	loop.Watch(c.loop, core.PersistentVolumes().Informer(), func(old, volume *v1.PersistentVolume) {
-		c.released(ofVolume(old), ofVolume(volume))
-	})
-	loop.Watch(c.loop, core.PersistentVolumeClaims().Informer(), func(old, claim *v1.PersistentVolumeClaim) {
-		c.released(ofClaim(old), ofClaim(claim))
-	})
+	c.informer = c.watchMetadata(content, schema.GroupVersionResource{
+		Group: "storage.k8s.io", Version: "v1", Resource: "volumeattributesclasses"})
 	return c
 }
 
-// released queues the classes that were named and are no longer.
-func (c *Classes) released(before, after []string) {
-	for _, name := range before {
-		if !slices.Contains(after, name) {
-			c.loop.Add(cache.NewObjectName("", name))
+// Run runs the controller until ctx ends.
+func (c *Classes) Run(ctx context.Context) error {
+	return loop.RunAll(ctx, func(ctx context.Context) error { c.informer.RunWithContext(ctx); return nil },
+		func(ctx context.Context) error { return c.loop.Run(ctx, 1) })
+}
+
+// named looks for whoever names a class. What is named is looked at again later: who stops naming it tells nobody here.
+func (c *Classes) named(ctx context.Context, class cache.ObjectName, _ []byte) (bool, error) {
+	for _, path := range []string{volumesPath, "/api/v1/persistentvolumeclaims"} {
+		body, err := c.server.Get(ctx, path)
+		if err != nil {
+			return false, err
+		}
+		var list struct{ Items []user }
+		if err := json.Unmarshal(body, &list); err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(list.Items, func(u user) bool { return u.names(class.Name) }) {
+			return true, loop.ErrAgain
 		}
 	}
+	return false, nil
 }
 
-func (c *Classes) named(_ context.Context, class *storagev1.VolumeAttributesClass) (bool, error) {
-	volumes, err := c.volumes.List(labels.Everything())
-	if err != nil {
-		return false, err
+// user is of a volume or a claim what concerns classes: the one that it names, and those that it has or is on its way to.
+type user struct {
+	Spec   struct{ VolumeAttributesClassName string }
+	Status struct {
+		CurrentVolumeAttributesClassName string
+		ModifyVolumeStatus               struct{ TargetVolumeAttributesClassName string }
 	}
-	claims, err := c.claims.List(labels.Everything())
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(volumes, func(v *v1.PersistentVolume) bool { return slices.Contains(ofVolume(v), class.Name) }) ||
-		slices.ContainsFunc(claims, func(p *v1.PersistentVolumeClaim) bool { return slices.Contains(ofClaim(p), class.Name) }), nil
 }
 
-// ofVolume are the classes that a volume names, none if it is nil.
-func ofVolume(volume *v1.PersistentVolume) []string {
-	if volume == nil || volume.Spec.VolumeAttributesClassName == nil {
-		return nil
-	}
-	return []string{*volume.Spec.VolumeAttributesClassName}
-}
-
-// ofClaim are the classes that a claim names, has, or is on its way to, none if it is nil.
-func ofClaim(claim *v1.PersistentVolumeClaim) []string {
-	if claim == nil {
-		return nil
-	}
-	var names []string
-	for _, name := range []*string{claim.Spec.VolumeAttributesClassName, claim.Status.CurrentVolumeAttributesClassName} {
-		if name != nil {
-			names = append(names, *name)
-		}
-	}
-	if s := claim.Status.ModifyVolumeStatus; s != nil {
-		names = append(names, s.TargetVolumeAttributesClassName)
-	}
-	return names
+func (u *user) names(class string) bool {
+	return u.Spec.VolumeAttributesClassName == class || u.Status.CurrentVolumeAttributesClassName == class ||
+		u.Status.ModifyVolumeStatus.TargetVolumeAttributesClassName == class
 }

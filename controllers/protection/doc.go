@@ -12,5 +12,6 @@
 // # Simplifications
 //
 //   - Before a claim goes its namespace's pods are listed once for each claim, rather than once for many.
+//   - A class that is named is looked at again after a while, which grows to 30 seconds, rather than when it is named no longer.
 //   - A claim gets no condition Unused: what tells of it is off by default upstream.
 package protection

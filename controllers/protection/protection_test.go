@@ -1,7 +1,11 @@
 package protection_test
 
 import (
+	"context"
+	"encoding/json"
+	"strings"
 	"testing"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -14,8 +18,79 @@ import (
 )
 
 func start(w *looptest.World) {
-	w.Start(protection.NewClaims(w.Client, w.Factory, w.Log), protection.NewVolumes(w.Client, w.Factory, w.Log),
-		protection.NewClasses(w.Client, w.Factory, w.Log))
+	s := server{w}
+	w.Start(protection.NewClaims(w.Client, s, w.Factory, w.Log), protection.NewVolumes(w.Metadata(), s, w.Log),
+		protection.NewClasses(w.Metadata(), s, w.Log))
+}
+
+// server answers by path from the world's objects.
+type server struct{ *looptest.World }
+
+func (s server) Get(ctx context.Context, path string) ([]byte, error) {
+	namespace, resource, name := parts(path)
+	var obj any
+	var err error
+	switch core := s.Client.CoreV1(); {
+	case resource == "persistentvolumeclaims" && name == "":
+		obj, err = core.PersistentVolumeClaims("").List(ctx, metav1.ListOptions{})
+	case resource == "persistentvolumeclaims":
+		obj, err = core.PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
+	case resource == "persistentvolumes" && name == "":
+		obj, err = core.PersistentVolumes().List(ctx, metav1.ListOptions{})
+	case resource == "persistentvolumes":
+		obj, err = core.PersistentVolumes().Get(ctx, name, metav1.GetOptions{})
+	default:
+		obj, err = s.Client.StorageV1().VolumeAttributesClasses().Get(ctx, name, metav1.GetOptions{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(obj)
+}
+
+func (s server) Put(ctx context.Context, path string, body []byte) error {
+	namespace, resource, _ := parts(path)
+	switch resource {
+	case "persistentvolumeclaims":
+		return put(body, func(o *v1.PersistentVolumeClaim) error {
+			_, err := s.Client.CoreV1().PersistentVolumeClaims(namespace).Update(ctx, o, metav1.UpdateOptions{})
+			return err
+		})
+	case "persistentvolumes":
+		return put(body, func(o *v1.PersistentVolume) error {
+			_, err := s.Client.CoreV1().PersistentVolumes().Update(ctx, o, metav1.UpdateOptions{})
+			return err
+		})
+	}
+	return put(body, func(o *storagev1.VolumeAttributesClass) error {
+		_, err := s.Client.StorageV1().VolumeAttributesClasses().Update(ctx, o, metav1.UpdateOptions{})
+		return err
+	})
+}
+
+func put[T any](body []byte, update func(*T) error) error {
+	obj := new(T)
+	if err := json.Unmarshal(body, obj); err != nil {
+		return err
+	}
+	return update(obj)
+}
+
+// parts of a path: its last two words are the resource and the name, or the resource alone.
+func parts(path string) (namespace, resource, name string) {
+	words := strings.Split(path, "/")
+	for i, word := range words {
+		switch word {
+		case "namespaces":
+			namespace = words[i+1]
+		case "persistentvolumeclaims", "persistentvolumes", "volumeattributesclasses":
+			resource = word
+			if i+1 < len(words) {
+				name = words[i+1]
+			}
+		}
+	}
+	return namespace, resource, name
 }
 
 func TestAClaimStaysWhileAPodOnANodeMountsIt(t *testing.T) {
@@ -112,7 +187,7 @@ func TestAClassStaysWhileItIsNamed(t *testing.T) {
 		if err := w.Client.CoreV1().PersistentVolumeClaims("default").Delete(t.Context(), "c", metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		w.Settle()
+		w.Advance(30 * time.Second)
 		if _, err := classes.Get(t.Context(), "fast", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 			t.Errorf("a class that nobody names: %v", err)
 		}

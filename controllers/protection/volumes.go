@@ -2,40 +2,41 @@ package protection
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 
 	v1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 
 	"coracle/controllers/loop"
 )
 
+const volumesPath = "/api/v1/persistentvolumes"
+
 // Volumes keeps the volumes that are bound to a claim.
 type Volumes struct {
-	protector[*v1.PersistentVolume]
+	*protector
+	informer cache.SharedIndexInformer
 }
 
-// NewVolumes makes a controller. Call it before the factory starts.
-func NewVolumes(client kubernetes.Interface, factory informers.SharedInformerFactory, log *slog.Logger) *Volumes {
-	volumes := factory.Core().V1().PersistentVolumes()
-	c := &Volumes{}
-	c.finalizer = "kubernetes.io/pv-protection"
-	c.get = func(n cache.ObjectName) (*v1.PersistentVolume, error) { return volumes.Lister().Get(n.Name) }
-	c.used = func(_ context.Context, volume *v1.PersistentVolume) (bool, error) {
-		return volume.Status.Phase == v1.VolumeBound, nil
-	}
-	c.update = func(ctx context.Context, volume *v1.PersistentVolume) error {
-		_, err := client.CoreV1().PersistentVolumes().Update(ctx, volume, metav1.UpdateOptions{})
-		return err
-	}
-	c.loop = loop.New("persistentvolume-protection", log, c.reconcile)
-	loop.Watch(c.loop, volumes.Informer(), func(_, volume *v1.PersistentVolume) {
-		if volume != nil {
-			c.changed(volume)
+// NewVolumes makes a controller.
+func NewVolumes(content metadata.Interface, server Server, log *slog.Logger) *Volumes {
+	c := &Volumes{protector: newProtector("persistentvolume-protection", "kubernetes.io/pv-protection", server, log)}
+	c.path = func(n cache.ObjectName) string { return volumesPath + "/" + n.Name }
+	c.used = func(_ context.Context, _ cache.ObjectName, body []byte) (bool, error) {
+		var volume struct {
+			Status struct{ Phase v1.PersistentVolumePhase }
 		}
-	})
+		err := json.Unmarshal(body, &volume)
+		return volume.Status.Phase == v1.VolumeBound, err
+	}
+	c.informer = c.watchMetadata(content, v1.SchemeGroupVersion.WithResource("persistentvolumes"))
 	return c
+}
+
+// Run runs the controller until ctx ends.
+func (c *Volumes) Run(ctx context.Context) error {
+	return loop.RunAll(ctx, func(ctx context.Context) error { c.informer.RunWithContext(ctx); return nil },
+		func(ctx context.Context) error { return c.loop.Run(ctx, 1) })
 }
