@@ -47,6 +47,7 @@ func (c *Cluster) bootstrap(ctx context.Context, client kubernetes.Interface, ha
 	}
 	writes = append(writes, priorityClasses(ctx, client, have)...)
 	writes = append(writes, apiService(ctx, client, have, serviceRange, address)...)
+	writes = append(writes, func() error { return flowControl(ctx, client, have) })
 	writes = append(writes, func() error { return p.publish(ctx) }, func() error { return c.publishInfo(ctx, client, have) },
 		func() error { return used.track(ctx, client) })
 	if err := together(writes, func(write func() error) error { return write() }); err != nil {

@@ -24,6 +24,7 @@ import (
 	"coracle/apiserver/customresource"
 	"coracle/apiserver/decision"
 	"coracle/apiserver/fieldowner"
+	"coracle/apiserver/flowschema"
 	"coracle/apiserver/openapi"
 	"coracle/apiserver/registry"
 	"coracle/apiserver/why"
@@ -104,6 +105,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		return nil, fmt.Errorf("read the objects in %s: %w", config.DataDir, err)
 	}
 	objects := registry.New(stored, kinds)
+	flowschema.Serve(kinds, objects, config.Now, config.Log)
 	definitions := customresource.Serve(kinds, objects, config.Now, config.Log)
 
 	// Who asks, may they, and what may be written: in the order in which a request meets them.

@@ -80,6 +80,11 @@ func (d *Definitions) accept(crd *apiextensionsv1.CustomResourceDefinition) {
 	if c := approval(crd); c != nil {
 		setCondition(crd, *c, d.now())
 	}
+	if len(crd.ManagedFields) > 0 { // else nobody wants to know
+		if err := ownStatus(crd, d.now()); err != nil {
+			d.log.Error("the owner of a definition's status is not noted", "definition", crd.Name, "error", err)
+		}
+	}
 }
 
 // others are the names that the other definitions of the group have.
