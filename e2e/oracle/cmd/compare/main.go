@@ -3,8 +3,10 @@
 //
 //	compare -real https://127.0.0.1:16443 -ours https://127.0.0.1:6443 -token admin corpus/*.txt
 //	compare -etcd bin/etcd -kube-apiserver bin/kube-apiserver -coracle bin/coracle corpus/*.txt
+//	compare -random 2000 -seed 7 ...
 //
-// The second form starts all three in a temporary directory. What may differ (uids, times, versions, generated
+// The second form starts all three in a temporary directory. The third sends generated requests as well, of which the seed is
+// printed, so that what it finds can be found again. What may differ (uids, times, versions, generated
 // names, addresses) is normalised; differences that are meant to be there are listed in known.txt, with a reason.
 package main
 
@@ -12,6 +14,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"strings"
@@ -29,7 +32,12 @@ func main() {
 	flag.StringVar(&o.known, "known", "known.txt", "list of known differences")
 	flag.BoolVar(&o.all, "all", false, "print known differences as well")
 	flag.StringVar(&o.only, "only", "", "send all requests, and print those alone whose title contains this")
+	flag.IntVar(&o.random, "random", 0, "send so many generated requests as well")
+	flag.Uint64Var(&o.seed, "seed", 0, "what the generated requests follow from; 0 draws one")
 	flag.Parse()
+	if o.seed == 0 {
+		o.seed = rand.Uint64()
+	}
 	o.ours.token, o.files = o.real.token, flag.Args()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -49,6 +57,8 @@ type options struct {
 	known, only              string
 	all                      bool
 	files                    []string
+	random                   int
+	seed                     uint64
 }
 
 // run compares all files and returns how many requests have an unexpected difference.
@@ -65,11 +75,24 @@ func run(ctx context.Context, o options) (int, error) {
 		return 0, err
 	}
 	var total, alike, expected, differ int
+	type batch struct {
+		file     string
+		requests []request
+	}
+	var batches []batch
 	for _, file := range o.files {
 		requests, err := readCorpus(file)
 		if err != nil {
 			return 0, err
 		}
+		batches = append(batches, batch{file, requests})
+	}
+	const together = 500 // so that what differs once does not differ for ever
+	for from := 0; from < o.random; from += together {
+		batches = append(batches, batch{"generated", randomRequests(min(together, o.random-from), o.seed+uint64(from/together))})
+	}
+	for _, b := range batches {
+		file, requests := b.file, b.requests
 		o.real.begin()
 		o.ours.begin()
 		for _, r := range requests {
@@ -96,6 +119,9 @@ func run(ctx context.Context, o options) (int, error) {
 				continue
 			}
 			fmt.Printf("%s: %s\n  %s %s\n", file, r.title, r.method, r.path)
+			if file == "generated" {
+				fmt.Printf("  %s\n", r.body)
+			}
 			for _, d := range differences {
 				a, b := excerpts(d.real, d.ours)
 				fmt.Printf("    %s\n      real %s\n      ours %s\n", d.path, a, b)
@@ -106,6 +132,9 @@ func run(ctx context.Context, o options) (int, error) {
 		if !k.used && !strings.Contains(k.reason, "chance") {
 			fmt.Printf("known.txt: no such difference any longer: %s %s (%s)\n", k.title, k.path, k.reason)
 		}
+	}
+	if o.random > 0 {
+		fmt.Printf("generated with -random %d -seed %d\n", o.random, o.seed)
 	}
 	fmt.Printf("%d requests: %d answered alike, %d with known differences, %d differ\n", total, alike, expected, differ)
 	return differ, nil
