@@ -84,7 +84,7 @@ func ask(t *testing.T, h http.Handler, request, body string) (*httptest.Response
 	method, path, _ := strings.Cut(request, " ")
 	contentType := "application/json"
 	if strings.HasPrefix(method, "PATCH+") {
-		contentType = map[string]string{"PATCH+merge": "application/merge-patch+json", "PATCH+apply": "application/apply-patch+yaml"}[method]
+		contentType = map[string]string{"PATCH+strategic": "application/strategic-merge-patch+json", "PATCH+merge": "application/merge-patch+json", "PATCH+apply": "application/apply-patch+yaml"}[method]
 		method = http.MethodPatch
 	}
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -150,6 +150,12 @@ func TestRefusalsAreKubernetes(t *testing.T) {
 			`PodDisruptionBudget.policy "A/b" is invalid: metadata.name: Invalid value: "A/b": may not contain '/'`},
 		{"an event's name is looked at last", "POST /api/v1/namespaces/blue/events", strings.Replace(bad, "Thing", "Event", 1), 422,
 			`Event "A/b" is invalid: involvedObject.namespace: Invalid value: "": does not match event.namespace`},
+		{"a directive that nobody knows", "PATCH+strategic /api/v1/namespaces/blue/configmaps/c", `{"$patch":"odd"}`, 500,
+			"unknown patch type: odd in map: map[$patch:odd]"},
+		{"a strategic patch of the wrong type", "PATCH+strategic /api/v1/namespaces/blue/configmaps/c", `{"data":"text"}`, 422,
+			` "" is invalid: patch: Invalid value: "map[data:text]": cannot restore map from string`},
+		{"a patch that takes the name away", "PATCH+strategic /api/v1/namespaces/blue/configmaps/c", `{"$patch":"replace"}`, 400,
+			"the name of the object (c based on URL) was undeterminable: name must be provided"},
 		{"an address is not drawn", "POST /apis/networking.k8s.io/v1/ipaddresses",
 			`{"apiVersion":"networking.k8s.io/v1","kind":"IPAddress","metadata":{"generateName":"gen-"},"spec":{"parentRef":{"resource":"services","name":"s","namespace":"n"}}}`, 422,
 			`IPAddress.networking.k8s.io "gen-" is invalid: [metadata.generateName: Invalid value: "gen-": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), metadata.name: Invalid value: "gen-": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)]`},
@@ -216,6 +222,17 @@ func TestADryDeletionOfWhatIsReturnedReturnsItAsItIs(t *testing.T) {
 	_, answer := ask(t, h, "DELETE /apis/storage.k8s.io/v1/csinodes/n?dryRun=All", "")
 	meta, _ := answer["metadata"].(map[string]any)
 	if answer["kind"] != "CSINode" || meta["deletionTimestamp"] != nil {
+		t.Errorf("answered %v", answer)
+	}
+}
+
+func TestADeletedPodShowsTheGraceThatItGot(t *testing.T) {
+	h := serve(t)
+	ask(t, h, "POST /api/v1/namespaces", namespace)
+	ask(t, h, "POST /api/v1/namespaces/blue/pods", `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i"}]}}`)
+	_, answer := ask(t, h, "DELETE /api/v1/namespaces/blue/pods/p?gracePeriodSeconds=0", "")
+	meta, _ := answer["metadata"].(map[string]any)
+	if meta["deletionTimestamp"] == nil || meta["deletionGracePeriodSeconds"] != 0.0 || meta["generation"] != 2.0 {
 		t.Errorf("answered %v", answer)
 	}
 }

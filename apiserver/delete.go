@@ -134,7 +134,7 @@ func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *ca
 				return nil, nil, false, c.conflict(err)
 			}
 			c.rec.Revision = e.Revision
-			if deleting(old) {
+			if deleting(old) || c.kind.Strategy.GracePeriod != nil {
 				return e, obj, true, nil // with the grace that this request has shortened
 			}
 			return e, old, true, nil

@@ -14,9 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	kjson "sigs.k8s.io/json"
 
 	"coracle/apiserver/wire"
 )
@@ -74,6 +72,9 @@ func (c *call) patch() error {
 			}
 			obj := c.kind.New()
 			if err := c.read(wire.Body{Bytes: after, ContentType: wire.JSON}, c.kind.GroupVersionKind, obj, opts.FieldValidation); err != nil {
+				if patchType == types.StrategicMergePatchType {
+					return nil, strategicInvalid(c, before, body.Bytes, after, err)
+				}
 				return nil, patchedInvalid(c, after, err)
 			}
 			return obj, nil
@@ -133,25 +134,7 @@ func patcherFor(kind types.PatchType, patch []byte, example runtime.Object) (fun
 		}, nil
 	}
 
-	wanted := map[string]any{}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(patch, &wanted); err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
-	}
-	meta, err := strategicpatch.NewPatchMetaFromStruct(example)
-	if err != nil {
-		return nil, apierrors.NewInternalError(err)
-	}
-	return func(before []byte) ([]byte, error) {
-		original := map[string]any{}
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(before, &original); err != nil {
-			return nil, err
-		}
-		merged, err := strategicpatch.StrategicMergeMapPatchUsingLookupPatchMeta(original, runtime.DeepCopyJSON(wanted), meta)
-		if err != nil {
-			return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
-		}
-		return json.Marshal(merged)
-	}, nil
+	return strategicPatcher(patch, example)
 }
 
 // patchedInvalid words an object that a patch has made unreadable.

@@ -169,6 +169,9 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
+	if m.GetName() == "" {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", c.info.Name))
+	}
 	if m.GetName() != c.info.Name {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", m.GetName(), c.info.Name))
 	}

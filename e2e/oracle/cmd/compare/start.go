@@ -76,7 +76,7 @@ func startAll(ctx context.Context, o *options) (end func(), err error) {
 		start("kube-apiserver", o.apiserver, "--etcd-servers", client, "--secure-port", ports[2], "--bind-address", "127.0.0.1",
 			"--cert-dir", "certs", "--service-account-key-file", keyFile, "--service-account-signing-key-file", keyFile,
 			"--service-account-issuer", "https://kubernetes.default.svc.cluster.local", "--token-auth-file", tokens,
-			"--authorization-mode", "Node,RBAC", "--service-cluster-ip-range", "10.96.0.0/16"),
+			"--authorization-mode", "Node,RBAC", "--service-cluster-ip-range", "10.96.0.0/16", "--allow-privileged"),
 		start("coracle", o.coracle, "up", "--data-dir", filepath.Join(dir, "coracle"), "--secure-port", ports[3], "--nodes", "0", "--controllers=-*", "--era", "modern",
 			"--token-auth-file", tokens),
 	)

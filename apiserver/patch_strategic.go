@@ -1,0 +1,82 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/mergepatch"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
+)
+
+// strategicPatcher is patcherFor for a strategic merge patch.
+func strategicPatcher(patch []byte, example runtime.Object) (func([]byte) ([]byte, error), error) {
+	wanted := map[string]any{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(patch, &wanted); err != nil {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+	}
+	meta, err := strategicpatch.NewPatchMetaFromStruct(example)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
+	}
+	return func(before []byte) ([]byte, error) {
+		merged, err := mergeStrategic(before, runtime.DeepCopyJSON(wanted), meta)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(merged)
+	}, nil
+}
+
+// mergeStrategic applies wanted, which it changes.
+func mergeStrategic(before []byte, wanted map[string]any, meta strategicpatch.LookupPatchMeta) (map[string]any, error) {
+	original := map[string]any{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(before, &original); err != nil {
+		return nil, err
+	}
+	merged, err := strategicpatch.StrategicMergeMapPatchUsingLookupPatchMeta(original, wanted, meta)
+	if err != nil {
+		return nil, strategicError(err)
+	}
+	return merged, nil
+}
+
+// strategicError tells whose fault it is that a patch cannot be merged. A directive that nobody knows is upstream the server's.
+// Source: interpretStrategicMergePatchError in k8s.io/apiserver/pkg/endpoints/handlers/patch.go.
+func strategicError(err error) error {
+	is := func(target error) bool { return errors.Is(err, target) }
+	switch {
+	case is(mergepatch.ErrBadJSONDoc), is(mergepatch.ErrBadPatchFormatForPrimitiveList), is(mergepatch.ErrBadPatchFormatForRetainKeys),
+		is(mergepatch.ErrBadPatchFormatForSetElementOrderList), is(mergepatch.ErrUnsupportedStrategicMergePatchFormat):
+		return apierrors.NewBadRequest(err.Error())
+	case is(mergepatch.ErrNoListOfLists), is(mergepatch.ErrPatchContentNotMatchRetainKeys):
+		return apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
+	}
+	return plain(err.Error())
+}
+
+// strategicInvalid words an object that a strategic merge patch has made unreadable: it shows the patch, where other patches
+// show the object.
+func strategicInvalid(c *call, before, patch, after []byte, err error) error {
+	example, wanted := c.kind.New(), map[string]any{}
+	meta, failed := strategicpatch.NewPatchMetaFromStruct(example)
+	if failed != nil || kjson.UnmarshalCaseSensitivePreserveInts(patch, &wanted) != nil {
+		return patchedInvalid(c, after, err)
+	}
+	merged, failed := mergeStrategic(before, wanted, meta)
+	if failed != nil {
+		return failed
+	}
+	if why := runtime.DefaultUnstructuredConverter.FromUnstructured(merged, example); why != nil {
+		return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{
+			field.Invalid(field.NewPath("patch"), fmt.Sprintf("%+v", wanted), why.Error()),
+		})
+	}
+	return patchedInvalid(c, after, err)
+}
