@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"coracle/apiserver/catalog"
 )
 
 // Services lists the services of all namespaces.
@@ -50,8 +52,20 @@ func (p *ServiceIP) Mutate(_ context.Context, a *Attributes) error {
 	defer p.mu.Unlock()
 	owner := svc.Namespace + "/" + svc.Name
 	usedIPs, usedPorts := p.used()
-	if svc.Spec.Type == corev1.ServiceTypeExternalName {
+	spec := &svc.Spec
+	if a.Operation == Create && spec.ClusterIP != "" && len(spec.ClusterIPs) == 0 {
+		spec.ClusterIPs = []string{spec.ClusterIP}
+	}
+	if spec.Type == corev1.ServiceTypeExternalName {
 		return nil
+	}
+	if errs := catalog.ValidateClusterIPs(svc, field.NewPath("spec")); len(errs) > 0 && (a.Operation == Create || len(spec.IPFamilies) > 0) {
+		return apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, svc.Name, errs) // before all else is looked at
+	}
+	if a.Operation == Create {
+		if err := p.families(svc); err != nil {
+			return err
+		}
 	}
 	if old, ok := a.Old.(*corev1.Service); ok && svc.Spec.ClusterIP == "" {
 		svc.Spec.ClusterIP, svc.Spec.ClusterIPs = old.Spec.ClusterIP, old.Spec.ClusterIPs
@@ -62,6 +76,7 @@ func (p *ServiceIP) Mutate(_ context.Context, a *Attributes) error {
 	if err := p.nodePorts(a, svc, owner, usedPorts); err != nil {
 		return err
 	}
+	p.healthPort(a, svc, owner, usedPorts)
 	if svc.Spec.IPFamilyPolicy == nil {
 		svc.Spec.IPFamilyPolicy = new(corev1.IPFamilyPolicySingleStack)
 	}
@@ -80,6 +95,9 @@ func (p *ServiceIP) used() (map[netip.Addr]string, map[int32]string) {
 		seen[owner] = true
 		if ip, err := netip.ParseAddr(s.Spec.ClusterIP); err == nil {
 			ips[ip] = owner
+		}
+		if port := s.Spec.HealthCheckNodePort; port != 0 {
+			ports[port] = owner
 		}
 		for _, port := range s.Spec.Ports {
 			if port.NodePort != 0 {
@@ -114,12 +132,12 @@ func (p *ServiceIP) address(a *Attributes, svc *corev1.Service, owner string, us
 		if err != nil {
 			return nil // validation says so
 		}
-		path := field.NewPath("spec", "clusterIPs").Index(0)
+		path, ips := field.NewPath("spec", "clusterIPs"), []string{svc.Spec.ClusterIP}
 		switch have, taken := used[ip]; {
 		case !p.Range.Contains(ip):
-			return invalidService(svc, field.Invalid(path, svc.Spec.ClusterIP, fmt.Sprintf("failed to allocate IP %s: the provided network does not match the current range", ip)))
+			return invalidService(svc, field.Invalid(path, ips, fmt.Sprintf("failed to allocate IP %s: the provided IP (%s) is not in the valid range. The range of valid IPs is %s", ip, ip, p.Range)))
 		case taken && have != owner:
-			return invalidService(svc, field.Invalid(path, svc.Spec.ClusterIP, fmt.Sprintf("failed to allocate IP %s: provided IP is already allocated", ip)))
+			return invalidService(svc, field.Invalid(path, ips, fmt.Sprintf("failed to allocate IP %s: provided IP is already allocated", ip)))
 		}
 		svc.Spec.ClusterIPs = []string{svc.Spec.ClusterIP}
 		return nil
@@ -160,6 +178,9 @@ func (p *ServiceIP) nodePorts(a *Attributes, svc *corev1.Service, owner string, 
 			port.NodePort = formerNodePort(old, port)
 		}
 		if port.NodePort != 0 {
+			if a.DryRun { // upstream looks at no range then
+				continue
+			}
 			if port.NodePort < firstNodePort || port.NodePort > lastNodePort {
 				return invalidService(svc, field.Invalid(path, port.NodePort, fmt.Sprintf("provided port is not in the valid range. The range of valid ports is %d-%d", firstNodePort, lastNodePort)))
 			}
@@ -169,20 +190,60 @@ func (p *ServiceIP) nodePorts(a *Attributes, svc *corev1.Service, owner string, 
 			used[port.NodePort] = owner
 			continue
 		}
-		for n := int32(firstNodePort); n <= lastNodePort; n++ {
-			if _, taken := used[n]; taken {
-				continue
-			}
-			port.NodePort, used[n] = n, owner
-			a.Changed("spec.ports[%d].nodePort: %d", i, n)
-			if !a.DryRun {
-				if p.ports == nil {
-					p.ports = map[int32]string{}
-				}
-				p.ports[n] = owner
-			}
-			break
+		if port.NodePort = p.draw(a, owner, used); port.NodePort != 0 {
+			a.Changed("spec.ports[%d].nodePort: %d", i, port.NodePort)
 		}
+	}
+	return nil
+}
+
+// draw gives the lowest port that nobody has, 0 if there is none.
+func (p *ServiceIP) draw(a *Attributes, owner string, used map[int32]string) int32 {
+	for n := int32(firstNodePort); n <= lastNodePort; n++ {
+		if _, taken := used[n]; taken {
+			continue
+		}
+		used[n] = owner
+		if !a.DryRun {
+			if p.ports == nil {
+				p.ports = map[int32]string{}
+			}
+			p.ports[n] = owner
+		}
+		return n
+	}
+	return 0
+}
+
+// healthPort is where load balancers ask nodes that keep a service's traffic to themselves.
+func (p *ServiceIP) healthPort(a *Attributes, svc *corev1.Service, owner string, used map[int32]string) {
+	spec := &svc.Spec
+	if spec.Type != corev1.ServiceTypeLoadBalancer || spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal || spec.HealthCheckNodePort != 0 {
+		return
+	}
+	if old, ok := a.Old.(*corev1.Service); ok && old.Spec.HealthCheckNodePort != 0 {
+		spec.HealthCheckNodePort = old.Spec.HealthCheckNodePort
+		return
+	}
+	if spec.HealthCheckNodePort = p.draw(a, owner, used); spec.HealthCheckNodePort != 0 {
+		a.Changed("spec.healthCheckNodePort: %d", spec.HealthCheckNodePort)
+	}
+}
+
+// families refuses addresses of a kind that the range has none of.
+func (p *ServiceIP) families(svc *corev1.Service) error {
+	have := corev1.IPv4Protocol
+	if p.Range.Addr().Is6() {
+		have = corev1.IPv6Protocol
+	}
+	spec, at := &svc.Spec, field.NewPath("spec")
+	for i, f := range spec.IPFamilies {
+		if known := f == corev1.IPv4Protocol || f == corev1.IPv6Protocol; known && f != have {
+			return invalidService(svc, field.Invalid(at.Child("ipFamilies").Index(i), f, "not configured on this cluster"))
+		}
+	}
+	if policy := spec.IPFamilyPolicy; policy != nil && *policy == corev1.IPFamilyPolicyRequireDualStack {
+		return invalidService(svc, field.Invalid(at.Child("ipFamilyPolicy"), *policy, "this cluster is not configured for dual-stack services"))
 	}
 	return nil
 }

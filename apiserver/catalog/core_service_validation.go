@@ -39,7 +39,7 @@ func validateService(s *corev1.Service) errorList {
 		errs = append(errs, metav1validation.ValidateLabels(spec.Selector, at.Child("selector"))...)
 	}
 	errs = append(errs, validateSessionAffinity(spec, at)...)
-	errs = append(errs, validateClusterIPs(s, at)...)
+	errs = append(errs, ValidateClusterIPs(s, at)...)
 	for i, ip := range spec.ExternalIPs {
 		wrong := anIP(at.Child("externalIPs").Index(i), ip)
 		if len(wrong) == 0 {
@@ -221,8 +221,8 @@ func validateTraffic(s *corev1.Service, at *field.Path) errorList {
 		corev1.ServiceTrafficDistributionPreferSameZone, corev1.ServiceTrafficDistributionPreferSameNode)...)
 }
 
-// validateClusterIPs checks the addresses that a service has in the cluster: one of each family at most.
-func validateClusterIPs(s *corev1.Service, at *field.Path) errorList {
+// ValidateClusterIPs checks the addresses that a service has in the cluster: one of each family at most.
+func ValidateClusterIPs(s *corev1.Service, at *field.Path) field.ErrorList {
 	spec := &s.Spec
 	if spec.Type == corev1.ServiceTypeExternalName {
 		return nil

@@ -47,11 +47,15 @@ func validateHandler(handler string) errorList {
 }
 
 func validateRuntimeClass(c *nodev1.RuntimeClass) errorList {
+	var errs errorList
+	if o := c.Overhead; o != nil {
+		errs = validateRequirements(&corev1.ResourceRequirements{Limits: o.PodFixed}, containerResource, nil, field.NewPath("overhead"))
+	}
 	if c.Scheduling == nil {
-		return nil
+		return errs
 	}
 	path := field.NewPath("scheduling")
-	errs := metav1validation.ValidateLabels(c.Scheduling.NodeSelector, path.Child("nodeSelector"))
+	errs = append(errs, metav1validation.ValidateLabels(c.Scheduling.NodeSelector, path.Child("nodeSelector"))...)
 	errs = append(errs, validateTolerations(c.Scheduling.Tolerations, path.Child("tolerations"))...)
 	for i, t := range c.Scheduling.Tolerations {
 		same := func(o corev1.Toleration) bool {

@@ -113,6 +113,7 @@ var (
 	times     = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	versions  = regexp.MustCompile(`(resource version: ?|resourceVersion: ?"?|current: ?|old resource version: ?|in (?:record|the precondition) \(|resourceVersion\\*": ?\\*")\d+`)
 	ages      = regexp.MustCompile(`^(\d+[smhd])+( ago)?$`)
+	nodePorts = regexp.MustCompile(`(nodePort\\*":)\d+`)
 	generated = regexp.MustCompile(`(kube-api-access-|gen-)[bcdfghjklmnpqrstvwxz2456789]{5}`)
 	addresses = regexp.MustCompile(`\b10\.\d+\.\d+\.\d+\b`)
 )
@@ -149,6 +150,12 @@ func normalise(v any) any {
 		x = uuids.ReplaceAllString(x, "UID")
 		x = times.ReplaceAllString(x, "TIME")
 		x = versions.ReplaceAllString(x, "${1}VERSION")
+		x = nodePorts.ReplaceAllString(x, "${1}PORT")
+		if head, lines, ok := strings.Cut(x, " errors:\n"); ok { // in the order of a Go map
+			each := strings.Split(lines, "\n")
+			slices.Sort(each)
+			x = head + " errors:\n" + strings.Join(each, "\n")
+		}
 		x = generated.ReplaceAllString(x, "${1}RANDOM")
 		return addresses.ReplaceAllString(x, "ADDRESS")
 	case json.Number:
