@@ -33,6 +33,10 @@ func (c *call) create() error {
 	if err := c.decode(obj, c.kind.GroupVersionKind, opts.FieldValidation); err != nil {
 		return err
 	}
+	if m, err := meta.Accessor(obj); err == nil {
+		m.SetDeletionTimestamp(nil)
+		m.SetDeletionGracePeriodSeconds(nil)
+	}
 	c.setDefaults(obj) // what is defaulted is owned as well
 	c.own(obj, nil, opts.FieldManager)
 	e, obj, err := c.createObject(obj, &opts)

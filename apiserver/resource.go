@@ -137,7 +137,7 @@ func (c *call) refuseVerb(verbs []string) error {
 		return apierrors.NewMethodNotSupported(c.kind.Qualified(), "watch")
 	}
 	ofName := []string{"get", "update", "patch", "delete"}
-	if c.sub.Name == "" && c.info.Name != "" && !slices.ContainsFunc(ofName, func(v string) bool { return allows(verbs, v) }) {
+	if c.sub.Name == "" && len(c.info.Parts) > 1 && !slices.ContainsFunc(ofName, func(v string) bool { return allows(verbs, v) }) {
 		return c.notServed(c.w, c.r, c.kind.Group)
 	}
 	return methodNotAllowed()

@@ -74,6 +74,13 @@ func (c *call) validateMetadata(m metav1.Object) field.ErrorList {
 	}
 	errs := validation.ValidateObjectMetaAccessor(m, c.kind.Namespaced, name, field.NewPath("metadata"))
 	errs = append(errs, c.kind.ValidateFinalizers(m)...)
+	if c.kind.Strategy.NameDeclared {
+		for _, e := range errs {
+			if e.Field == "metadata.name" {
+				field.ErrorList{e}.MarkBeta()
+			}
+		}
+	}
 	if len(errs) > 0 {
 		return errs
 	}

@@ -59,16 +59,16 @@ func (p *ServiceIP) Mutate(_ context.Context, a *Attributes) error {
 	if spec.Type == corev1.ServiceTypeExternalName {
 		return nil
 	}
-	if errs := catalog.ValidateClusterIPs(svc, field.NewPath("spec")); len(errs) > 0 && (a.Operation == Create || len(spec.IPFamilies) > 0) {
+	if old, ok := a.Old.(*corev1.Service); ok && svc.Spec.ClusterIP == "" {
+		svc.Spec.ClusterIP, svc.Spec.ClusterIPs = old.Spec.ClusterIP, old.Spec.ClusterIPs
+	}
+	if errs := catalog.ValidateClusterIPs(svc, field.NewPath("spec")); len(errs) > 0 {
 		return apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, svc.Name, errs) // before all else is looked at
 	}
 	if a.Operation == Create {
 		if err := p.families(svc); err != nil {
 			return err
 		}
-	}
-	if old, ok := a.Old.(*corev1.Service); ok && svc.Spec.ClusterIP == "" {
-		svc.Spec.ClusterIP, svc.Spec.ClusterIPs = old.Spec.ClusterIP, old.Spec.ClusterIPs
 	}
 	if err := p.address(a, svc, owner, usedIPs); err != nil {
 		return err

@@ -282,7 +282,16 @@ func validateStatefulSetChange(s, old *appsv1.StatefulSet) errorList {
 		return e.Field == "spec.serviceName" || strings.HasPrefix(e.Field, "spec.volumeClaimTemplates[")
 	})
 	errs = append(errs, unchanged(path.Child("selector"), s.Spec.Selector, old.Spec.Selector)...)
-	errs = append(errs, unchanged(path.Child("volumeClaimTemplates"), s.Spec.VolumeClaimTemplates, old.Spec.VolumeClaimTemplates)...)
+	errs = append(errs, unchanged(path.Child("volumeClaimTemplates"), withoutKinds(s.Spec.VolumeClaimTemplates), withoutKinds(old.Spec.VolumeClaimTemplates))...)
 	errs = append(errs, unchanged(path.Child("serviceName"), s.Spec.ServiceName, old.Spec.ServiceName)...)
 	return append(errs, unchanged(path.Child("podManagementPolicy"), s.Spec.PodManagementPolicy, old.Spec.PodManagementPolicy)...)
+}
+
+// withoutKinds are claims as upstream's internal form has them, which sentences show.
+func withoutKinds(claims []corev1.PersistentVolumeClaim) []corev1.PersistentVolumeClaim {
+	claims = slices.Clone(claims)
+	for i := range claims {
+		claims[i].APIVersion, claims[i].Kind = "", ""
+	}
+	return claims
 }

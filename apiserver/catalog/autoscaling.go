@@ -43,7 +43,7 @@ func autoscalingKinds() []*Kind {
 			ToStored:     storedHPA,
 			FromStored:   func(obj runtime.Object) (runtime.Object, error) { return hpaToV1(obj.(*hpaV2)) },
 			Strategy: Strategy{
-				Default:              on(func(h *hpaV1) { setDefault(&h.Spec.MinReplicas, 1) }),
+				Default:              on(defaultHPAV1),
 				PrepareForCreate:     on(prepareNewHPAV1),
 				Validate:             check(func(h *hpaV1) errorList { return validateHPA(hpaToV2(h), nil) }),
 				Revalidate:           checkChange(func(h, old *hpaV1) errorList { return validateHPA(hpaToV2(h), hpaToV2(old)) }),
@@ -52,6 +52,15 @@ func autoscalingKinds() []*Kind {
 			},
 			Table: hpaTable(hpaToV2),
 		}),
+	}
+}
+
+// defaultHPAV1 makes of the object what remains of it when it is read: annotations that are no JSON go, and what the object
+// says nothing about is said.
+func defaultHPAV1(h *hpaV1) {
+	setDefault(&h.Spec.MinReplicas, 1)
+	if read, err := hpaToV1(hpaToV2(h)); err == nil {
+		*h = *read
 	}
 }
 

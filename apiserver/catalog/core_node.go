@@ -27,11 +27,14 @@ func nodeKind() *Kind {
 			{Name: "status"},
 		},
 		Strategy: Strategy{
-			Default:              on(defaultNode),
-			Validate:             check(validateNode),
-			ValidateUpdate:       checkChange(validateNodeChange),
-			ValidateStatusUpdate: checkChange(validateNodeChange),
-			Warnings:             warnings(nodeWarnings),
+			Default:                on(defaultNode),
+			PrepareForCreate:       on(dropConfig),
+			PrepareForUpdate:       onChange(func(n, _ *corev1.Node) { dropConfig(n) }),
+			PrepareForStatusUpdate: onChange(func(n, _ *corev1.Node) { dropConfig(n) }),
+			Validate:               check(validateNode),
+			ValidateUpdate:         checkChange(validateNodeChange),
+			ValidateStatusUpdate:   checkChange(validateNodeChange),
+			Warnings:               warnings(nodeWarnings),
 		},
 		Table:      nodeTable(),
 		FieldNames: []string{"spec.unschedulable"},
@@ -55,9 +58,11 @@ func defaultNode(n *corev1.Node) {
 	if len(s.PodCIDRs) > 0 {
 		s.PodCIDR = s.PodCIDRs[0]
 	}
-	// A feature that is off by default, and one that is no more.
-	s.PodPreemptionPolicy, s.ConfigSource, n.Status.Config = nil, nil, nil
+	s.PodPreemptionPolicy = nil // a feature that is off by default
 }
+
+// dropConfig takes away what a feature that is no more has left in the type. Whoever sends it owns it all the same.
+func dropConfig(n *corev1.Node) { n.Spec.ConfigSource, n.Status.Config = nil, nil }
 
 func validateNode(n *corev1.Node) errorList {
 	meta := field.NewPath("metadata")

@@ -17,10 +17,11 @@ func podTemplateKind() *Kind {
 		Namespaced:    true,
 		ReturnDeleted: true,
 		Strategy: Strategy{
-			Default:    on(func(t *corev1.PodTemplate) { defaultTemplate(&t.Template) }),
-			Validate:   check(func(t *corev1.PodTemplate) errorList { return validateTemplate(&t.Template, field.NewPath("template")) }),
-			Warnings:   warnings(podTemplateWarnings),
-			Generation: true,
+			NameDeclared: true,
+			Default:      on(func(t *corev1.PodTemplate) { defaultTemplate(&t.Template) }),
+			Validate:     check(func(t *corev1.PodTemplate) errorList { return validateTemplate(&t.Template, field.NewPath("template")) }),
+			Warnings:     warnings(podTemplateWarnings),
+			Generation:   true,
 		},
 		Table: table(func(t *corev1.PodTemplate, _ time.Time) []any {
 			names, images := containersCells(t.Template.Spec.Containers)

@@ -116,6 +116,8 @@ type Strategy struct {
 	// ValidateName checks metadata.name; prefix means it is a generateName. nil: a DNS-1123 subdomain.
 	// Source: k8s.io/apimachinery/pkg/api/validation.ValidateNameFunc.
 	ValidateName func(name string, prefix bool) []string
+	// NameDeclared: what is wrong with a name is reported with the rules that the API's types declare, after all others.
+	NameDeclared bool
 	// Warnings are sent to the client in Warning headers.
 	Warnings func(obj, old runtime.Object) []string
 	// Generation: metadata.generation is 1 at creation and grows when anything but metadata and status changes,

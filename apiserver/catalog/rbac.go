@@ -30,7 +30,8 @@ func rbacKinds() []*Kind {
 		row[rbacv1.ClusterRole, rbacv1.ClusterRoleList](gv, Kind{
 			Resource: "clusterroles",
 			Strategy: Strategy{
-				Default:             on(func(r *rbacv1.ClusterRole) { r.Rules = nullRules(r.Rules) }),
+				PrepareForCreate:    on(func(r *rbacv1.ClusterRole) { r.Rules = nullRules(r.Rules) }),
+				PrepareForUpdate:    onChange(func(r, _ *rbacv1.ClusterRole) { r.Rules = nullRules(r.Rules) }),
 				Validate:            check(validateClusterRole),
 				ValidateName:        pathSegmentName,
 				AllowCreateOnUpdate: true,
@@ -54,7 +55,8 @@ func rbacKinds() []*Kind {
 			Resource:   "roles",
 			Namespaced: true,
 			Strategy: Strategy{
-				Default:             on(func(r *rbacv1.Role) { r.Rules = nullRules(r.Rules) }),
+				PrepareForCreate:    on(func(r *rbacv1.Role) { r.Rules = nullRules(r.Rules) }),
+				PrepareForUpdate:    onChange(func(r, _ *rbacv1.Role) { r.Rules = nullRules(r.Rules) }),
 				Validate:            check(validateRole),
 				ValidateName:        pathSegmentName,
 				AllowCreateOnUpdate: true,

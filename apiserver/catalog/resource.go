@@ -15,7 +15,8 @@ func resourceKinds() []*Kind {
 			Resource:      "deviceclasses",
 			ReturnDeleted: true,
 			Strategy: Strategy{
-				Generation: true,
+				NameDeclared: true,
+				Generation:   true,
 			},
 			Table: table(func(c *resourcev1.DeviceClass, now time.Time) []any {
 				return []any{c.Name, Age(c.CreationTimestamp, now)}
