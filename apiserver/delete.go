@@ -163,8 +163,11 @@ func (c *call) checkPreconditions(m metav1.Object, p *metav1.Preconditions) erro
 	if p == nil {
 		return nil
 	}
-	if c.kind.Group == "" && c.kind.Kind == "Namespace" {
-		return c.checkNamespacePreconditions(m, p)
+	switch c.kind.Kind {
+	case "Namespace":
+		return c.checkContainerPreconditions(m, p, "Precondition failed")
+	case "CustomResourceDefinition":
+		return c.checkContainerPreconditions(m, p, "precondition failed")
 	}
 	kind := c.kind.Checked()
 	gr := schema.GroupResource{Group: kind.Group, Resource: kind.Kind}
@@ -177,14 +180,15 @@ func (c *call) checkPreconditions(m metav1.Object, p *metav1.Preconditions) erro
 	return nil
 }
 
-// checkNamespacePreconditions has sentences of its own, as upstream.
-func (c *call) checkNamespacePreconditions(m metav1.Object, p *metav1.Preconditions) error {
+// checkContainerPreconditions is for what is emptied before it goes: upstream deletes that in a way of its own, with sentences
+// of its own.
+func (c *call) checkContainerPreconditions(m metav1.Object, p *metav1.Preconditions, failed string) error {
 	var why error
 	switch {
 	case p.UID != nil && *p.UID != m.GetUID():
-		why = fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *p.UID, m.GetUID())
+		why = fmt.Errorf("%s: UID in precondition: %v, UID in object meta: %v", failed, *p.UID, m.GetUID())
 	case p.ResourceVersion != nil && *p.ResourceVersion != m.GetResourceVersion():
-		why = fmt.Errorf("Precondition failed: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", *p.ResourceVersion, m.GetResourceVersion())
+		why = fmt.Errorf("%s: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", failed, *p.ResourceVersion, m.GetResourceVersion())
 	default:
 		return nil
 	}
@@ -248,7 +252,7 @@ func shortenGrace(m metav1.Object, graceful bool, asked *int64, now time.Time) b
 func setFinalizers(k *catalog.Kind, m metav1.Object, opts *metav1.DeleteOptions) bool {
 	orphan, foreground := false, false
 	switch {
-	case k.NoDependents:
+	case k.NoDependents, k.Kind == "CustomResourceDefinition" && m.GetDeletionTimestamp() == nil:
 	case opts.PropagationPolicy != nil:
 		orphan = *opts.PropagationPolicy == metav1.DeletePropagationOrphan
 		foreground = *opts.PropagationPolicy == metav1.DeletePropagationForeground

@@ -53,7 +53,7 @@ func (p *ServiceIP) Mutate(_ context.Context, a *Attributes) error {
 	owner := svc.Namespace + "/" + svc.Name
 	usedIPs, usedPorts := p.used()
 	spec := &svc.Spec
-	if a.Operation == Create && spec.ClusterIP != "" && len(spec.ClusterIPs) == 0 {
+	if spec.ClusterIP != "" && len(spec.ClusterIPs) == 0 {
 		spec.ClusterIPs = []string{spec.ClusterIP}
 	}
 	if spec.Type == corev1.ServiceTypeExternalName {

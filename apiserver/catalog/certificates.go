@@ -31,6 +31,7 @@ func certificatesKinds() []*Kind {
 				{Name: "status", Prepare: onChange(prepareSigning), Validate: checkChange(validateSigning)},
 			},
 			Strategy: Strategy{
+				Keeps:            [][]string{{"spec"}},
 				PrepareForCreate: on(func(r *signingRequest) { r.Status = certificatesv1.CertificateSigningRequestStatus{} }),
 				Requester:        func(obj runtime.Object, u user.Info) { setRequester(obj.(*signingRequest), u) },
 				PrepareForUpdate: onChange(func(r, old *signingRequest) { r.Spec, r.Status = old.DeepCopy().Spec, old.DeepCopy().Status }),

@@ -17,11 +17,10 @@ func podTemplateKind() *Kind {
 		Namespaced:    true,
 		ReturnDeleted: true,
 		Strategy: Strategy{
-			NameDeclared: true,
-			Default:      on(func(t *corev1.PodTemplate) { defaultTemplate(&t.Template) }),
-			Validate:     check(func(t *corev1.PodTemplate) errorList { return validateTemplate(&t.Template, field.NewPath("template")) }),
-			Warnings:     warnings(podTemplateWarnings),
-			Generation:   true,
+			Default:    on(func(t *corev1.PodTemplate) { defaultTemplate(&t.Template) }),
+			Validate:   check(func(t *corev1.PodTemplate) errorList { return validateTemplate(&t.Template, field.NewPath("template")) }),
+			Warnings:   warnings(podTemplateWarnings),
+			Generation: true,
 		},
 		Table: table(func(t *corev1.PodTemplate, _ time.Time) []any {
 			names, images := containersCells(t.Template.Spec.Containers)
@@ -51,6 +50,7 @@ func replicationControllerKind() *Kind {
 		Subresources:    []Subresource{scale(), {Name: "status"}},
 		OrphanByDefault: true,
 		Strategy: Strategy{
+			NameDeclared:         true,
 			Default:              on(defaultReplicationController),
 			PrepareForCreate:     on(func(r *corev1.ReplicationController) { r.Status = corev1.ReplicationControllerStatus{} }),
 			Validate:             check(validateReplicationController),

@@ -99,6 +99,8 @@ type Strategy struct {
 	// StatusKeepsMetadata: an update of the status changes, and owns, nothing of metadata.
 	// Source: k8s.io/apimachinery/pkg/apis/meta/v1.ResetObjectMetaForStatus.
 	StatusKeepsMetadata bool
+	// Keeps are paths besides status that no update can change, and that nobody therefore owns, not even the creator.
+	Keeps [][]string
 	// StatusKeeps are paths besides spec that an update of the status cannot own, where metadata is not kept as a whole.
 	StatusKeeps [][]string
 	// Validate and ValidateUpdate check all but metadata, which the generic server checks.

@@ -12,12 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Names, counts and what may not change are checked. The rules about devices and the CEL expressions that select them
-// are left out: no device is ever allocated here.
+// Names, counts, references and what may not change are checked. The rules about devices are left out, and what CEL expressions
+// that select them may mention: no device is ever allocated here.
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/resource/validation.
 
 func validateResourceClaim(c *resourcev1.ResourceClaim) errorList {
-	return validateDeviceRequests(c.Spec.Devices.Requests, field.NewPath("spec", "devices", "requests"))
+	at := field.NewPath("spec", "devices")
+	errs := validateDeviceRequests(c.Spec.Devices.Requests, at.Child("requests"))
+	return append(errs, validateConstraints(&c.Spec.Devices, at.Child("constraints"))...)
 }
 
 func validateDeviceRequests(requests []resourcev1.DeviceRequest, at *field.Path) errorList {
@@ -25,6 +27,9 @@ func validateDeviceRequests(requests []resourcev1.DeviceRequest, at *field.Path)
 	for i := range requests {
 		r, at := &requests[i], at.Index(i)
 		errs = append(errs, dnsLabel(at.Child("name"), r.Name)...)
+		if slices.ContainsFunc(requests[:i], func(o resourcev1.DeviceRequest) bool { return o.Name == r.Name }) {
+			errs = append(errs, declared(field.Duplicate(at, *r))...)
+		}
 		switch {
 		case (r.Exactly == nil) == (len(r.FirstAvailable) == 0):
 			const one = "exactly one of `exactly` or `firstAvailable` is required"
@@ -57,6 +62,10 @@ func neededSubdomain(at *field.Path, s string) errorList {
 
 func validateDeviceCount(mode resourcev1.DeviceAllocationMode, count int64, at *field.Path) errorList {
 	if mode != resourcev1.DeviceAllocationModeExactCount {
+		modes := []resourcev1.DeviceAllocationMode{resourcev1.DeviceAllocationModeAll, resourcev1.DeviceAllocationModeExactCount}
+		if !slices.Contains(modes, mode) {
+			return declared(field.NotSupported(at.Child("allocationMode"), mode, modes))
+		}
 		return nil
 	}
 	return positive(at.Child("count"), count)
@@ -70,7 +79,9 @@ func validateResourceClaimTemplate(t *resourcev1.ResourceClaimTemplate) errorLis
 	at := field.NewPath("spec")
 	errs := apivalidation.ValidateAnnotations(t.Spec.Annotations, at.Child("metadata", "annotations"))
 	errs = append(errs, metav1validation.ValidateLabels(t.Spec.Labels, at.Child("metadata", "labels"))...)
-	return append(errs, validateDeviceRequests(t.Spec.Spec.Devices.Requests, at.Child("spec", "devices", "requests"))...)
+	devices := at.Child("spec", "devices")
+	errs = append(errs, validateDeviceRequests(t.Spec.Spec.Devices.Requests, devices.Child("requests"))...)
+	return append(errs, validateConstraints(&t.Spec.Spec.Devices, devices.Child("constraints"))...)
 }
 
 func validateResourceClaimTemplateChange(t, old *resourcev1.ResourceClaimTemplate) errorList {

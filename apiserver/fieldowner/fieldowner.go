@@ -6,8 +6,8 @@
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 //
 // Simplifications: a change is noted as well if the object holds something elsewhere that cannot be compared, such as an item
-// without the key of its list, where upstream notes nothing. Kinds that neither client-go nor a CustomResourceDefinition has a schema of are merged as the objects
-// look, lists as a whole.
+// without the key of its list, where upstream notes nothing. Kinds that have a schema neither in client-go, nor in a CustomResourceDefinition, nor in the tags of their Go type are
+// merged as the objects look, lists as a whole.
 package fieldowner
 
 import (
@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"coracle/apiserver/catalog"
+	"coracle/apiserver/openapi"
 )
 
 // Owners makes field managers for the kinds of a scheme. Its methods may be called from many goroutines.
@@ -66,9 +67,12 @@ func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.Fi
 	if m, ok := o.managers[key]; ok {
 		return m, nil
 	}
-	converter := managedfields.NewDeducedTypeConverter()
+	converter, err := converterOf(k)
 	if described(k) {
-		converter = o.converter()
+		converter, err = o.converter(), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("schema of %s: %w", k.GroupVersionKind, err)
 	}
 	m, err := managedfields.NewDefaultFieldManager(converter, o.scheme, noDefaults{}, creater{k}, k.GroupVersionKind, k.GroupVersion(), subresource, resets(k, subresource))
 	if err != nil {
@@ -76,6 +80,27 @@ func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.Fi
 	}
 	o.managers[key] = m
 	return m, nil
+}
+
+// converterOf is for kinds that client-go has no schema of: it is made of the Go type, where that says enough.
+func converterOf(k *catalog.Kind) (managedfields.TypeConverter, error) {
+	t := reflect.TypeOf(k.New()).Elem()
+	if known := strings.HasPrefix(t.PkgPath(), "k8s.io/apiextensions-apiserver/") || strings.HasPrefix(t.PkgPath(), "k8s.io/kube-aggregator/"); !known {
+		return managedfields.NewDeducedTypeConverter(), nil
+	}
+	models := openapi.Schemas(t)
+	for name, s := range models {
+		if strings.HasSuffix(name, "."+k.Kind) {
+			s.AddExtension("x-kubernetes-group-version-kind", []any{map[string]any{"group": k.Group, "version": k.Version, "kind": k.Kind}})
+		}
+		// Conditions are merged by their type, which the types say in a comment alone.
+		if p, ok := s.Properties["conditions"]; ok && strings.HasSuffix(name, k.Kind+"Status") {
+			p.AddExtension("x-kubernetes-list-type", "map")
+			p.AddExtension("x-kubernetes-list-map-keys", []any{"type"})
+			s.Properties["conditions"] = p
+		}
+	}
+	return managedfields.NewTypeConverter(models, false)
 }
 
 // described tells whether client-go has a schema of a kind.
@@ -113,6 +138,11 @@ func resets(k *catalog.Kind, subresource string) map[fieldpath.APIVersion]fieldp
 		return nil
 	}
 	set := fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
+	if subresource == "" {
+		for _, path := range k.Strategy.Keeps {
+			set.Insert(pathOf(path))
+		}
+	}
 	if subresource == "status" {
 		set = fieldpath.NewSet(fieldpath.MakePathOrDie("spec"))
 		if k.Strategy.StatusKeepsMetadata {
