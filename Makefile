@@ -10,7 +10,7 @@ BENCH    ?= .
 # Large, mostly generated, and seldom run: compiled without inlining, see docs/adr/0006-size-before-speed.md.
 LARGE := k8s.io/api k8s.io/client-go k8s.io/kube-openapi k8s.io/apiextensions-apiserver \
   github.com/google/gnostic-models github.com/google/cel-go github.com/antlr4-go google.golang.org/protobuf \
-  github.com/go-openapi github.com/spf13 go.yaml.in/yaml golang.org/x/net coracle/cmd coracle/counterparts
+  github.com/go-openapi github.com/spf13 go.yaml.in/yaml golang.org/x/net coracle/cmd coracle/counterparts coracle/controllers
 
 # The same flags for every build, so that checks, tests and the binary share what was compiled once.
 # grpcnotrace: see docs/dependencies.md.

@@ -242,6 +242,18 @@ func TestADeletedPodShowsTheGraceThatItGot(t *testing.T) {
 	}
 }
 
+func TestWhoAppliesNothingHasATime(t *testing.T) {
+	h := serve(t)
+	ask(t, h, "POST /api/v1/namespaces", namespace)
+	_, answer := ask(t, h, "PATCH+apply /apis/rbac.authorization.k8s.io/v1/namespaces/blue/roles/r?fieldManager=m",
+		`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"r"},"rules":null}`)
+	meta, _ := answer["metadata"].(map[string]any)
+	managers, _ := meta["managedFields"].([]any)
+	if len(managers) != 1 || managers[0].(map[string]any)["time"] == nil {
+		t.Errorf("answered %v", answer)
+	}
+}
+
 func TestOfNothingThereAreNoItems(t *testing.T) {
 	h := serve(t)
 	r := httptest.NewRequest(http.MethodGet, "/api/v1/pods", nil)

@@ -55,6 +55,7 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 		if err != nil {
 			return err
 		}
+		fieldowner.Since(obj, c.Now())
 		c.setDefaults(obj)
 		e, obj, err := c.createObject(obj, &metav1.CreateOptions{DryRun: opts.DryRun, FieldManager: opts.FieldManager, FieldValidation: opts.FieldValidation})
 		switch {

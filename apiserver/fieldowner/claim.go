@@ -3,8 +3,11 @@ package fieldowner
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // Fields is a set of fields as managedFields writes it.
@@ -41,4 +44,19 @@ func Claim(m metav1.Object, entry metav1.ManagedFieldsEntry, fields Fields) erro
 	}
 	m.SetManagedFields(append([]metav1.ManagedFieldsEntry{entry}, all...))
 	return nil
+}
+
+// Since notes the time for managers that have none: of who creates an object with nothing in it.
+func Since(obj runtime.Object, now time.Time) {
+	m, err := meta.Accessor(obj)
+	if err != nil {
+		return
+	}
+	all := m.GetManagedFields()
+	for i := range all {
+		if all[i].Time == nil {
+			all[i].Time = &metav1.Time{Time: now.UTC().Truncate(time.Second)}
+		}
+	}
+	m.SetManagedFields(all)
 }
