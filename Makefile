@@ -10,7 +10,9 @@ BENCH    ?= .
 # Large, mostly generated, and seldom run: compiled without inlining, see docs/adr/0006-size-before-speed.md.
 LARGE := k8s.io/api k8s.io/client-go k8s.io/kube-openapi k8s.io/apiextensions-apiserver \
   github.com/google/gnostic-models github.com/google/cel-go github.com/antlr4-go google.golang.org/protobuf \
-  github.com/go-openapi github.com/spf13 go.yaml.in/yaml golang.org/x/net coracle/cmd coracle/counterparts coracle/controllers
+  github.com/go-openapi github.com/spf13 go.yaml.in/yaml golang.org/x/net \
+  k8s.io/streaming k8s.io/cri-streaming github.com/moby/spdystream github.com/json-iterator github.com/fxamacker github.com/prometheus \
+  k8s.io/component-base k8s.io/component-helpers k8s.io/kube-aggregator coracle/cmd coracle/counterparts coracle/controllers coracle/kubelet-sim
 
 # The same flags for every build, so that checks, tests and the binary share what was compiled once.
 # grpcnotrace: see docs/dependencies.md.

@@ -66,7 +66,7 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
 		return c.refuseVerb(verbs)
 	}
 	warn(r.Context(), s.Catalog.Deprecated(c.kind))
-	if info.Verb != "watch" && info.Verb != "connect" {
+	if !longRunning(info) {
 		ctx, cancel := context.WithTimeout(r.Context(), writeTimeout)
 		defer cancel()
 		c.r = r.WithContext(ctx)

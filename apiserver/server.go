@@ -49,6 +49,8 @@ type Config struct {
 	Ready []Check
 	// MaxBody bounds a request's body in bytes; 0 means upstream's 3 MiB.
 	MaxBody int64
+	// Kubelets is how nodes are spoken to; nil for not at all.
+	Kubelets Kubelets
 	// AuditLog is who did what, as a policy wants it kept; nil for none.
 	AuditLog *audit.Log
 	// MaxInFlight bounds the requests that are worked on at once.

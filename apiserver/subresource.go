@@ -25,8 +25,12 @@ func (c *call) subresource() func(*call) error {
 		return (*call).evict
 	case "finalize":
 		return (*call).finalize
-	case "log", "exec", "attach", "portforward", "proxy":
+	case "log":
+		return (*call).logs
+	case "exec", "attach", "portforward":
 		return (*call).connect
+	case "proxy":
+		return (*call).relay
 	}
 	// status, approval, ephemeralcontainers, resize: the object itself, of which the row says what may change.
 	switch c.info.Verb {
@@ -38,11 +42,6 @@ func (c *call) subresource() func(*call) error {
 		return (*call).patch
 	}
 	return nil
-}
-
-// connect is the way to a container, which a node has to offer.
-func (c *call) connect() error {
-	return apierrors.NewInternalError(fmt.Errorf("the simulated nodes do not serve %s/%s yet", c.kind.Resource, c.sub.Name))
 }
 
 // decodeCreate reads the body and the options of a POST to a subresource.

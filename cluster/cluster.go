@@ -154,6 +154,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		Tokens:      who.tokens,
 		OpenAPI:     openapi.New(kinds, "v"+apiMinor),
 		Owners:      fieldowner.New(scheme),
+		Kubelets:    kubelets{keys, config.Now},
 		Decisions:   c.Decisions,
 		Gatherers:   prometheus.Gatherers{metrics, auditMetrics()},
 		Registerer:  metrics,

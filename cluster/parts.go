@@ -3,7 +3,9 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/informers"
@@ -173,13 +175,22 @@ func (c *Cluster) startNodes(ctx context.Context, clients clientFactory, parts *
 		if err != nil {
 			return err
 		}
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return fmt.Errorf("the API of %s cannot listen: %w", name, err)
+		}
+		serving := &nodeServing{keys: c.keys, name: name, ip: net.IPv4(127, 0, 0, 1), now: c.config.Now}
 		c.run(ctx, name, kubeletsim.New(kubeletsim.Config{
-			NodeName: name,
-			Client:   client,
-			Dir:      c.config.DataDir,
-			PodCIDR:  fmt.Sprintf("10.244.%d.0/24", i),
-			Log:      c.config.Log,
-			Now:      c.config.Now,
+			NodeName:    name,
+			Client:      client,
+			Dir:         c.config.DataDir,
+			PodCIDR:     fmt.Sprintf("10.244.%d.0/24", i),
+			Listener:    listener,
+			Certificate: serving.certificate,
+			ClientCAs:   serving.clientCAs,
+			APIServer:   strings.TrimPrefix(c.URL, "https://"),
+			Log:         c.config.Log,
+			Now:         c.config.Now,
 		}))
 	}
 	return nil

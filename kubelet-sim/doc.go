@@ -17,7 +17,7 @@
 //
 // Its sub-packages are pure or small: volume (payloads, atomic writing, root directories, contained by
 // os.Root), status (phase, conditions, quality of service), objects (the Secrets and ConfigMaps that this
-// node's pods name, each watched by its name), env (a container's environment), downward (what a pod may
+// node's pods name, each watched by its name), server (the kubelet's own API), shell (what can be run in a container), env (a container's environment), downward (what a pod may
 // learn about itself).
 //
 // Start reading at Kubelet.Run, then worker.step.
@@ -37,6 +37,9 @@
 // Each sub-package lists its own. Of the node (upstream: pkg/kubelet):
 //
 //   - Probes are not run: a container is started and ready while its process runs (prober).
+//   - What exec runs is not the container's process, and does not see it; attach shows what the process writes, and only a container
+//     whose command is a shell reads what is typed (server, shell).
+//   - A port that a container declares answers HTTP with whom one has reached; all others refuse connections.
 //   - Any image can be pulled, at once; what an image contains and would run is unknown (images).
 //   - preStop hooks other than sleeping, and all postStart hooks, are done at once (lifecycle).
 //   - A restart of the node finds its processes where they would be by now. What an exit code was in between is

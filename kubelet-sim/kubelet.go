@@ -2,8 +2,11 @@ package kubeletsim
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -15,6 +18,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"coracle/kubelet-sim/objects"
+	"coracle/kubelet-sim/server"
 	"coracle/kubelet-sim/volume"
 )
 
@@ -31,8 +35,14 @@ type Config struct {
 	NodeIP string
 	// PodCIDR is where pods get their addresses from. Empty means 10.244.0.0/24.
 	PodCIDR string
-	// Port is where the kubelet's own API listens, as the Node object tells it. 0: it has none.
-	Port int32
+	// Listener is where the kubelet's own API listens. nil: it has none. Run closes it.
+	Listener net.Listener
+	// Certificate is the one that it is served with now; required with Listener, as is ClientCAs.
+	Certificate func() (*tls.Certificate, error)
+	// ClientCAs are the authorities whose client certificates it takes now.
+	ClientCAs func() *x509.CertPool
+	// APIServer is the HOST:PORT that containers reach as kubernetes.default.svc. Empty: they reach nothing.
+	APIServer string
 	// Version is the kubelet version that the node reports. Empty means v1.37.2.
 	Version string
 	// Labels are put on the Node besides the kubelet's own.
@@ -93,6 +103,16 @@ func (k *Kubelet) Run(ctx context.Context) error {
 
 	var running sync.WaitGroup
 	running.Go(func() { n.events.run(ctx) })
+	if l := n.config.Listener; l != nil {
+		api := server.New(server.Config{
+			Node: n.config.NodeName, Host: n, Client: n.client, Certificate: n.config.Certificate, ClientCAs: n.config.ClientCAs, Now: n.now, Log: n.log,
+		})
+		running.Go(func() {
+			if err := api.Serve(ctx, l); err != nil {
+				n.log.Error("logs and commands are not to be had", "err", err)
+			}
+		})
+	}
 	running.Go(func() {
 		registered, err := n.register(ctx)
 		if err != nil {
@@ -122,6 +142,7 @@ type node struct {
 	addresses *addresses
 	images    *images
 	workers   *workers
+	processes *processes
 }
 
 func newNode(config Config) (*node, error) {
@@ -130,6 +151,9 @@ func newNode(config Config) (*node, error) {
 	}
 	if config.Dir == "" {
 		return nil, fmt.Errorf("no data directory")
+	}
+	if config.Listener != nil && (config.Certificate == nil || config.ClientCAs == nil) {
+		return nil, fmt.Errorf("a listener without a certificate, or without authorities for clients")
 	}
 	if _, err := netip.ParseAddr(config.NodeIP); err != nil {
 		return nil, fmt.Errorf("node IP: %w", err)
@@ -150,6 +174,7 @@ func newNode(config Config) (*node, error) {
 		addresses: addresses,
 		images:    newImages(),
 		workers:   newWorkers(),
+		processes: newProcesses(),
 	}
 	n.objects = objects.New(config.Client, log, n.workers.wake)
 	return n, nil

@@ -110,9 +110,11 @@ func (w *worker) begin(ctx context.Context, p Process, c *container, environment
 		return &failure{reason: "RunContainerError", message: errors.Join(err, log.close()).Error()}
 	}
 	c.process = run
+	w.n.processes.add(p)
 	name := p.Container.Name
 	w.processes.Go(func() {
 		exit := <-ends
+		w.n.processes.remove(p)
 		stdout.flush()
 		stderr.flush()
 		if err := log.close(); err != nil {

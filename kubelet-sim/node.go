@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net"
 	"runtime"
 	"strings"
 	"time"
@@ -24,6 +25,18 @@ func (c Config) object(now time.Time) *corev1.Node {
 	node.Spec.PodCIDR, node.Spec.PodCIDRs = c.PodCIDR, []string{c.PodCIDR}
 	node.Status = c.status(corev1.NodeStatus{}, now)
 	return node
+}
+
+// port is where the node's own API listens, 0 for nowhere.
+func (c Config) port() int32 {
+	if c.Listener == nil {
+		return 0
+	}
+	at, ok := c.Listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0
+	}
+	return int32(at.Port)
 }
 
 // labels are the kubelet's own, and the config's.
@@ -51,7 +64,7 @@ func (c Config) status(old corev1.NodeStatus, now time.Time) corev1.NodeStatus {
 	}
 	maps.Copy(status.Capacity, capacity())
 	maps.Copy(status.Allocatable, allocatable())
-	status.DaemonEndpoints.KubeletEndpoint.Port = c.Port
+	status.DaemonEndpoints.KubeletEndpoint.Port = c.port()
 	status.NodeInfo = c.info()
 	stamp := metav1.NewTime(now).Rfc3339Copy()
 	for _, condition := range []corev1.NodeCondition{

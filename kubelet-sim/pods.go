@@ -172,6 +172,18 @@ func (w *workers) removeOthers(known []types.UID) (told []types.UID) {
 	return told
 }
 
+// pods are the newest versions of all pods that are still in the API.
+func (w *workers) pods() (pods []*corev1.Pod) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, worker := range w.byUID {
+		if pod := worker.current(); pod != nil {
+			pods = append(pods, pod)
+		}
+	}
+	return pods
+}
+
 // wake makes a worker look again.
 func (w *workers) wake(uid types.UID) {
 	w.mu.Lock()

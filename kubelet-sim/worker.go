@@ -67,6 +67,16 @@ func (w *worker) update(pod *corev1.Pod) {
 	w.wake()
 }
 
+// current is the newest version of the pod, nil when it is gone.
+func (w *worker) current() *corev1.Pod {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.gone {
+		return nil
+	}
+	return w.pod
+}
+
 // remove tells it that the pod is gone from the API.
 func (w *worker) remove() {
 	w.mu.Lock()

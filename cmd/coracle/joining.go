@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -93,8 +95,21 @@ func (j *joining) run(ctx context.Context) error {
 	for _, m := range []*certificate.Manager{client, serving} {
 		beside.Go(func() { m.Run(ctx) })
 	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(j.ip, "0"))
+	if err != nil {
+		return fmt.Errorf("the node's own API cannot listen on %s: %w; choose an address of this machine with --node-ip", j.ip, err)
+	}
+	clients := x509.NewCertPool()
+	clients.AppendCertsFromPEM(ca)
 	return kubeletsim.New(kubeletsim.Config{
 		NodeName: j.name, Client: api, Dir: j.dataDir, NodeIP: j.ip, PodCIDR: j.podCIDR, Log: j.log,
+		Listener: listener, ClientCAs: func() *x509.CertPool { return clients }, APIServer: hostPort(server),
+		Certificate: func() (*tls.Certificate, error) {
+			if pair := serving.Current(); pair != nil {
+				return pair, nil
+			}
+			return nil, errors.New("no serving certificate available for the kubelet")
+		},
 	}).Run(ctx)
 }
 
@@ -175,6 +190,15 @@ func localAddress(server string) string {
 	defer c.Close()
 	host, _, _ := net.SplitHostPort(c.LocalAddr().String())
 	return host
+}
+
+// hostPort is where a server listens.
+func hostPort(server string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // podCIDR is a network for the pods of a node that was given none. Nobody hands them out here; two nodes may have the same.

@@ -1,0 +1,206 @@
+package apiserver
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+)
+
+// relayed is a request that is passed on.
+type relayed struct {
+	to        *url.URL
+	transport http.RoundTripper
+}
+
+// proxy passes the request on, and the answer back; after an upgrade, all that comes either way.
+func (c *call) proxy(to relayed) error {
+	ctx, cancel := c.untilStopped()
+	defer cancel()
+	var failed error
+	p := &httputil.ReverseProxy{
+		Transport: to.transport,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL, r.Out.Host = to.to, to.to.Host
+			r.SetXForwarded()
+			for name := range r.Out.Header {
+				// Who asked is known here, and nobody else's business.
+				if name == "Authorization" || strings.HasPrefix(name, "Impersonate-") {
+					r.Out.Header.Del(name)
+				}
+			}
+			protocols := r.Out.Header["Sec-Websocket-Protocol"] // may hold a token
+			for i, line := range protocols {
+				protocols[i] = withoutToken(line)
+			}
+		},
+		FlushInterval: -1, // at once
+		ErrorLog:      log.New(io.Discard, "", 0),
+		ErrorHandler:  func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
+	}
+	p.ServeHTTP(c.w, c.r.WithContext(ctx))
+	if failed != nil {
+		return plain("error dialing backend: " + failed.Error())
+	}
+	return nil
+}
+
+// withoutToken leaves out of a list of WebSocket protocols what is a credential.
+func withoutToken(line string) string {
+	var kept []string
+	for protocol := range strings.SplitSeq(line, ",") {
+		if protocol = strings.TrimSpace(protocol); !strings.HasPrefix(protocol, "base64url.bearer.authorization.k8s.io.") {
+			kept = append(kept, protocol)
+		}
+	}
+	return strings.Join(kept, ", ")
+}
+
+// relay passes on what is asked of a node, a pod or a service: [SCHEME:]NAME[:PORT].
+func (c *call) relay() error {
+	resource := strings.TrimSuffix(c.kind.Resource, "s")
+	scheme, name, port, ok := utilnet.SplitSchemeNamePort(c.info.Name)
+	if !ok {
+		return apierrors.NewBadRequest(fmt.Sprintf("invalid %s request %q", resource, c.info.Name))
+	}
+	if err := c.connecting(); err != nil {
+		return err
+	}
+	var to relayed
+	var err error
+	switch c.kind.Resource {
+	case "nodes":
+		to, err = c.toNode(name, port)
+	case "pods":
+		to, err = c.toPod(scheme, name, port)
+	default:
+		to, err = c.toService(scheme, name, port)
+	}
+	if err != nil {
+		return err
+	}
+	// What follows /proxy, as it was written.
+	_, path, _ := strings.Cut(c.r.URL.EscapedPath(), "/"+c.info.Name+"/proxy")
+	if path == "" && (c.r.Method == http.MethodGet || c.r.Method == http.MethodHead) {
+		again := *c.r.URL
+		again.Path += "/"
+		again.RawPath = ""
+		http.Redirect(c.w, c.r, again.RequestURI(), http.StatusMovedPermanently)
+		return nil
+	}
+	if to.to.Path, err = url.PathUnescape(path); err != nil {
+		return apierrors.NewBadRequest("the path is escaped wrongly")
+	}
+	to.to.RawPath, to.to.RawQuery = path, c.r.URL.RawQuery
+	return c.proxy(to)
+}
+
+// toNode is the node's own API.
+func (c *call) toNode(name, port string) (relayed, error) {
+	at, err := c.kubeletOf(name)
+	if err != nil {
+		return relayed{}, err
+	}
+	if port != "" && port != at.port {
+		return relayed{}, apierrors.NewBadRequest("address not allowed") // of a simulated node there is nothing else
+	}
+	return relayed{&url.URL{Scheme: "https", Host: at.address()}, c.kubeletTransport(false)}, nil
+}
+
+// toPod is a port of a pod, the first that it has unless one is said.
+// Source: k8s.io/kubernetes/pkg/registry/core/pod (ResourceLocation).
+func (c *call) toPod(scheme, name, port string) (relayed, error) {
+	pod, err := c.pod(name)
+	if err != nil {
+		return relayed{}, err
+	}
+	for _, container := range pod.Spec.Containers {
+		if port == "" && len(container.Ports) > 0 {
+			port = strconv.Itoa(int(container.Ports[0].ContainerPort))
+		}
+	}
+	return c.podPort(scheme, pod, port)
+}
+
+func (c *call) podPort(scheme string, pod *corev1.Pod, port string) (relayed, error) {
+	if ip, err := netip.ParseAddr(pod.Status.PodIP); err != nil || !ip.IsGlobalUnicast() {
+		return relayed{}, apierrors.NewBadRequest("address not allowed")
+	}
+	if port == "" {
+		port = "80"
+	}
+	if scheme == "" {
+		scheme = "http"
+	}
+	return relayed{
+		&url.URL{Scheme: scheme, Host: net.JoinHostPort(pod.Status.PodIP, port)},
+		&http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dialPod(ctx, pod, port) }},
+	}, nil
+}
+
+// toService is a pod behind a service that is ready, any of them.
+// Source: k8s.io/kubernetes/pkg/registry/core/service/storage (ResourceLocation).
+func (c *call) toService(scheme, name, port string) (relayed, error) {
+	if number, err := strconv.ParseInt(port, 10, 64); err == nil {
+		entry, err := c.Registry.Get(c.kind, c.info.Namespace, name)
+		if err != nil {
+			return relayed{}, err
+		}
+		object, err := c.Registry.Object(c.kind, entry)
+		if err != nil {
+			return relayed{}, err
+		}
+		found := false
+		for _, p := range object.(*corev1.Service).Spec.Ports {
+			if int64(p.Port) == number {
+				port, found = p.Name, true
+				break
+			}
+		}
+		if !found {
+			return relayed{}, apierrors.NewServiceUnavailable(fmt.Sprintf("no service port %d found for service %q", number, name))
+		}
+	}
+	slices, err := c.Registry.All(c.r.Context(), c.Catalog.ByResource(discoveryv1.SchemeGroupVersion.WithResource("endpointslices")), c.info.Namespace)
+	if err != nil {
+		return relayed{}, err
+	}
+	pods := c.Catalog.ByResource(corev1.SchemeGroupVersion.WithResource("pods"))
+	for _, i := range rand.Perm(len(slices)) {
+		slice, ok := slices[i].(*discoveryv1.EndpointSlice)
+		if !ok || slice.Labels[discoveryv1.LabelServiceName] != name {
+			continue
+		}
+		for _, p := range slice.Ports {
+			if p.Port == nil || p.Name != nil && *p.Name != port || p.Name == nil && port != "" {
+				continue
+			}
+			for _, j := range rand.Perm(len(slice.Endpoints)) {
+				e := slice.Endpoints[j]
+				if e.Conditions.Ready != nil && !*e.Conditions.Ready || e.TargetRef == nil || e.TargetRef.Kind != "Pod" {
+					continue // only pods are reached, not whatever an address leads to
+				}
+				on := *c
+				on.kind = pods
+				pod, err := on.pod(e.TargetRef.Name)
+				if err == nil && len(e.Addresses) > 0 && pod.Status.PodIP == e.Addresses[0] {
+					return on.podPort(scheme, pod, strconv.Itoa(int(*p.Port)))
+				}
+			}
+		}
+	}
+	return relayed{}, apierrors.NewServiceUnavailable(fmt.Sprintf("no endpoints available for service %q", name))
+}
