@@ -64,11 +64,12 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 compare: ## hold the authorizers and the default policy against Kubernetes' own code, on more than a million random requests
 	cd apiserver/authz/compare && $(GO) test -count=1 -v ./...
 
-counterparts: build ## try Dex, oidc-provider, nginx and openssl against it; what is not installed is, where apt-get can be run
+counterparts: build ## try Dex, oidc-provider, nginx, openssl and clients of other languages against it; what is not installed is, where apt-get can be run
 	@for p in nginx openssl npm; do \
 	  command -v $$p >/dev/null || test -x /usr/sbin/$$p || \
 	  { test "$$(id -u)" = 0 && apt-get install -y -qq --no-install-recommends $$p; } || echo "$$p is not installed, and this is not root of a Debian"; \
-	done
+	done; /usr/bin/python3 -c 'import kubernetes' 2>/dev/null || \
+	  { test "$$(id -u)" = 0 && apt-get install -y -qq --no-install-recommends python3-kubernetes; } || echo "python3-kubernetes is not installed, and this is not root of a Debian"
 	cd e2e/counterparts && COUNTERPARTS=all $(GO) test -count=1 ./...
 
 eks: build ## log in with tokens of the real aws-iam-authenticator (with the kubectl that the scripts have built, or that of the path)

@@ -23,6 +23,8 @@ type Tokens interface {
 	// Issuer and JWKS are what relying parties fetch to verify tokens (OpenID Connect Discovery 1.0).
 	Issuer() ([]byte, error)
 	JWKS() ([]byte, error)
+	// MinLifetime is how long a token that is asked for has to live at least.
+	MinLifetime() time.Duration
 	// MaxLifetime is how long a token that is asked for may live at most; 0 for any time.
 	MaxLifetime() time.Duration
 	// Extended tells whether tokens that pods get of their own accord live a year; see extendedTokenSeconds.
@@ -43,7 +45,6 @@ type TokenRequest struct {
 }
 
 const (
-	minTokenSeconds = 10 * 60
 	maxTokenSeconds = 1 << 32
 	// Tokens that pods get of their own accord live a year, and are noted as stale after the hour asked
 	// for, so that old clients that read the file once do not break (KEP-1205).
@@ -85,7 +86,7 @@ func (c *call) token() error {
 	req.Name, req.Namespace, req.UID = account.Name, account.Namespace, account.UID
 	req.CreationTimestamp = metav1.NewTime(now).Rfc3339Copy()
 	req.Status = authenticationv1.TokenRequestStatus{}
-	if errs := validateTokenRequest(req); len(errs) > 0 {
+	if errs := validateTokenRequest(req, c.Tokens.MinLifetime()); len(errs) > 0 {
 		return apierrors.NewInvalid(c.sub.Kind.GroupKind(), "", errs)
 	}
 	if err := c.Admission.Validate(c.r.Context(), asked); err != nil {
@@ -125,16 +126,24 @@ func (c *call) checkTokenName(req *authenticationv1.TokenRequest) error {
 	return nil
 }
 
-func validateTokenRequest(req *authenticationv1.TokenRequest) field.ErrorList {
+func validateTokenRequest(req *authenticationv1.TokenRequest, least time.Duration) field.ErrorList {
 	var errs field.ErrorList
 	path := field.NewPath("spec", "expirationSeconds")
 	switch seconds := *req.Spec.ExpirationSeconds; {
-	case seconds < minTokenSeconds:
-		errs = append(errs, field.Invalid(path, seconds, "may not specify a duration less than 10 minutes"))
+	case seconds < int64(least/time.Second):
+		errs = append(errs, field.Invalid(path, seconds, "may not specify a duration less than "+inWords(least)))
 	case seconds > maxTokenSeconds:
 		errs = append(errs, field.Invalid(path, seconds, "may not specify a duration larger than 2^32 seconds"))
 	}
 	return errs
+}
+
+// inWords is Kubernetes' 10 minutes, or another time.
+func inWords(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return fmt.Sprintf("%d minutes", d/time.Minute)
+	}
+	return d.String()
 }
 
 // bindToken finds the object that the token is to die with.

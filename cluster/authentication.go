@@ -37,6 +37,9 @@ type Authentication struct {
 	ServiceAccountKeyFiles []string
 	// ServiceAccountJWKSURI is where relying parties are told to fetch the keys. Default: from this server.
 	ServiceAccountJWKSURI string
+	// ServiceAccountMinTokenExpiration is how long tokens that are asked for have to live at least. Default: 10 minutes, as in
+	// Kubernetes, which has no such setting; with less of it people see how a token ends.
+	ServiceAccountMinTokenExpiration time.Duration
 	// ServiceAccountMaxTokenExpiration is how long tokens that are asked for live at most. Default: as long as is asked.
 	ServiceAccountMaxTokenExpiration time.Duration
 	// ServiceAccountExtendTokenExpiration makes the tokens that pods get of their own accord live a year. Nil means true.
@@ -94,6 +97,7 @@ func DefaultAuthentication() Authentication {
 		ServiceAccountLookup:     new(true),
 
 		ServiceAccountExtendTokenExpiration: new(true),
+		ServiceAccountMinTokenExpiration:    10 * time.Minute,
 		RequestHeader: RequestHeader{
 			AllowedNames:        []string{"front-proxy-client"},
 			UsernameHeaders:     []string{"X-Remote-User"},
@@ -127,6 +131,9 @@ func (a *Authentication) setDefaults() {
 	setDefaults(&h.GroupHeaders, dh.GroupHeaders)
 	setDefaults(&h.ExtraHeaderPrefixes, dh.ExtraHeaderPrefixes)
 	setDefault(&a.TokenWebhook.Version, d.TokenWebhook.Version)
+	if a.ServiceAccountMinTokenExpiration == 0 {
+		a.ServiceAccountMinTokenExpiration = d.ServiceAccountMinTokenExpiration
+	}
 }
 
 func setDefaults(field *[]string, values []string) {
@@ -153,6 +160,9 @@ func (a *Authentication) validate(era string) error {
 		return fmt.Errorf("--service-account-jwks-uri must be a valid URL: %w", err)
 	} else if a.ServiceAccountJWKSURI != "" && u.Scheme != "https" {
 		return fmt.Errorf("--service-account-jwks-uri requires https scheme, parsed as: %s", u)
+	}
+	if d := a.ServiceAccountMinTokenExpiration; d < time.Second || d > 10*time.Minute {
+		return fmt.Errorf("--service-account-min-token-expiration %s is not between 1s and 10m", d)
 	}
 	if d := a.ServiceAccountMaxTokenExpiration; d != 0 && (d < time.Hour || d > 1<<32*time.Second) {
 		return errors.New("the service-account-max-token-expiration must be between 1 hour and 2^32 seconds")

@@ -187,7 +187,7 @@ func (a *authentication) serviceAccounts(config Config, keys *pki.PKI, objects *
 	}
 	a.tokens = &tokens{
 		issuer: issuer, audiences: config.APIAudiences,
-		maxLifetime: config.ServiceAccountMaxTokenExpiration, extended: *config.ServiceAccountExtendTokenExpiration,
+		minLifetime: config.ServiceAccountMinTokenExpiration, maxLifetime: config.ServiceAccountMaxTokenExpiration, extended: *config.ServiceAccountExtendTokenExpiration,
 	}
 	if !*config.ServiceAccountLookup {
 		config.Log.Warn("--service-account-lookup=false: tokens that are kept in Secrets stay good when the Secret, or the account, is deleted")

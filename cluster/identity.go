@@ -77,6 +77,7 @@ func (c *Cluster) ownClient(clients clientFactory, parts *credentials) (kubernet
 type tokens struct {
 	issuer      *token.Issuer
 	audiences   []string
+	minLifetime time.Duration
 	maxLifetime time.Duration
 	extended    bool
 }
@@ -93,5 +94,6 @@ func (t *tokens) Audiences() []string     { return t.audiences }
 func (t *tokens) Issuer() ([]byte, error) { return t.issuer.Discovery() }
 func (t *tokens) JWKS() ([]byte, error)   { return t.issuer.JWKS() }
 
+func (t *tokens) MinLifetime() time.Duration { return t.minLifetime }
 func (t *tokens) MaxLifetime() time.Duration { return t.maxLifetime }
 func (t *tokens) Extended() bool             { return t.extended }

@@ -21,6 +21,7 @@ type authnSettings struct {
 	ServiceAccountIssuer     []string      `mapstructure:"service-account-issuer"`
 	ServiceAccountSigningKey string        `mapstructure:"service-account-signing-key-file"`
 	ServiceAccountKeyFile    []string      `mapstructure:"service-account-key-file"`
+	ServiceAccountMinExpiry  time.Duration `mapstructure:"service-account-min-token-expiration"`
 	ServiceAccountMaxExpiry  time.Duration `mapstructure:"service-account-max-token-expiration"`
 	ServiceAccountExtend     bool          `mapstructure:"service-account-extend-token-expiration"`
 	ServiceAccountLookup     bool          `mapstructure:"service-account-lookup"`
@@ -62,6 +63,7 @@ func addAuthnSettings(f *pflag.FlagSet, in func(group string, names ...string)) 
 	f.String(say("service-account-signing-key-file"), "", "PEM file of the private key that signs service-account tokens (default: DATA-DIR/pki/sa.key, whose tokens stay good)")
 	f.StringArray(say("service-account-key-file"), nil, "PEM file of further keys that service-account tokens may be signed by; may be repeated")
 	f.String(say("service-account-jwks-uri"), "", "where others are told to fetch the keys of service-account tokens (default: from this server)")
+	f.Duration(say("service-account-min-token-expiration"), d.ServiceAccountMinTokenExpiration, "how long tokens that are asked for live at least, 1s or more, to see how a token ends (Coracle's own; Kubernetes has 10m)")
 	f.Duration(say("service-account-max-token-expiration"), 0, "how long tokens that are asked for live at most, 1h or more; longer ones are shortened (default: any time)")
 	f.Bool(say("service-account-extend-token-expiration"), *d.ServiceAccountExtendTokenExpiration, "tokens that pods get of their own accord live a year, for clients that read the file but once")
 	f.Bool(say("service-account-lookup"), *d.ServiceAccountLookup, "look whether the Secret and the account of a token in a Secret are there still, each time that it is used")
@@ -107,6 +109,7 @@ func (s *authnSettings) config(said func(name string) bool) (cluster.Authenticat
 		ServiceAccountKeyFiles:   s.ServiceAccountKeyFile,
 
 		ServiceAccountSigningKeyFile:        s.ServiceAccountSigningKey,
+		ServiceAccountMinTokenExpiration:    s.ServiceAccountMinExpiry,
 		ServiceAccountMaxTokenExpiration:    s.ServiceAccountMaxExpiry,
 		ServiceAccountExtendTokenExpiration: &s.ServiceAccountExtend,
 

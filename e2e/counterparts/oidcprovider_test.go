@@ -62,12 +62,12 @@ func TestOIDCProvider(t *testing.T) {
 
 func header(token string) string { h, _, _ := strings.Cut(token, "."); return h }
 
-// oidcProvider runs the issuer of testdata, with packages that npm installs beside a copy of it.
-func oidcProvider(t *testing.T) (issuer, caFile string) {
+// withPackages is a copy of a directory of testdata, with the packages that its lock file names.
+func withPackages(t *testing.T, name string) (dir string) {
 	t.Helper()
-	node, npm := program(t, "node"), program(t, "npm")
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "oidc-provider"))); err != nil {
+	npm := program(t, "npm")
+	dir = t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
 		t.Fatal(err)
 	}
 	install := exec.Command(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
@@ -75,6 +75,14 @@ func oidcProvider(t *testing.T) (issuer, caFile string) {
 	if said, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("npm ci: %v\n%s", err, said)
 	}
+	return dir
+}
+
+// oidcProvider runs the issuer of testdata.
+func oidcProvider(t *testing.T) (issuer, caFile string) {
+	t.Helper()
+	node := program(t, "node")
+	dir := withPackages(t, "oidc-provider")
 	_, caFile, keyFile := certificate(t)
 	cmd := exec.Command(node, "issuer.js", caFile, keyFile)
 	cmd.Dir = dir
