@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +30,18 @@ func TestClients_InEveryFormat(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := rest.CopyConfig(s.client(t))
 			config.ContentConfig = content
+			var watchLists, lists atomic.Int32
+			config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+				return roundTrip(func(r *http.Request) (*http.Response, error) {
+					switch query := r.URL.Query(); {
+					case query.Get("sendInitialEvents") == "true":
+						watchLists.Add(1)
+					case r.Method == http.MethodGet && query.Get("watch") == "":
+						lists.Add(1)
+					}
+					return next.RoundTrip(r)
+				})
+			})
 			client := kubernetes.NewForConfigOrDie(config)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
@@ -49,6 +63,9 @@ func TestClients_InEveryFormat(t *testing.T) {
 			defer cancel()
 			if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 				t.Fatal("the informer does not sync")
+			}
+			if watchLists.Load() != 1 || lists.Load() != 0 {
+				t.Errorf("the informer synced with %d WatchLists and %d lists, want one and none", watchLists.Load(), lists.Load())
 			}
 			second := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "second-" + name}}
 			if _, err := maps.Create(ctx, second, metav1.CreateOptions{}); err != nil {
@@ -80,3 +97,7 @@ func TestClients_InEveryFormat(t *testing.T) {
 		})
 	}
 }
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
