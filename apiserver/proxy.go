@@ -93,11 +93,9 @@ func (c *call) relay() error {
 		return err
 	}
 	// What follows /proxy, as it was written.
-	_, path, _ := strings.Cut(c.r.URL.EscapedPath(), "/"+c.info.Name+"/proxy")
+	path := c.relayedPath()
 	if path == "" && (c.r.Method == http.MethodGet || c.r.Method == http.MethodHead) {
-		again := *c.r.URL
-		again.Path += "/"
-		again.RawPath = ""
+		again := url.URL{Path: c.r.URL.Path + "/", RawQuery: c.r.URL.RawQuery}
 		http.Redirect(c.w, c.r, again.RequestURI(), http.StatusMovedPermanently)
 		return nil
 	}
@@ -106,6 +104,19 @@ func (c *call) relay() error {
 	}
 	to.to.RawPath, to.to.RawQuery = path, c.r.URL.RawQuery
 	return c.proxy(to)
+}
+
+// relayedPath is what follows /api/v1/nodes/NAME/proxy or /api/v1/namespaces/NAMESPACE/RESOURCE/NAME/proxy, however a client escapes it.
+func (c *call) relayedPath() string {
+	segments := 5
+	if c.kind.Namespaced {
+		segments += 2
+	}
+	parts := strings.SplitN(strings.TrimPrefix(c.r.URL.EscapedPath(), "/"), "/", segments+1)
+	if len(parts) <= segments {
+		return ""
+	}
+	return "/" + parts[segments]
 }
 
 // toNode is the node's own API.

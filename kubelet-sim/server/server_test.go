@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/websocket"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -29,7 +30,10 @@ import (
 )
 
 // host is a node with one pod.
-type host struct{ pod corev1.Pod }
+type host struct {
+	pod  corev1.Pod
+	left chan struct{} // closed when whoever attached is gone
+}
 
 func (h host) Pods() []corev1.Pod { return []corev1.Pod{h.pod} }
 func (h host) Pod(namespace, name string) *corev1.Pod {
@@ -51,7 +55,11 @@ func (h host) Exec(_ context.Context, _ *corev1.Pod, _ string, command []string,
 	fmt.Fprintln(s.Stdout, command)
 	return 3, nil
 }
-func (h host) Attach(context.Context, *corev1.Pod, string, Streams) error { return nil }
+func (h host) Attach(ctx context.Context, _ *corev1.Pod, _ string, _ Streams) error {
+	<-ctx.Done()
+	close(h.left)
+	return nil
+}
 func (h host) Dial(_ context.Context, _ *corev1.Pod, port int32) (net.Conn, error) {
 	if port != 80 {
 		return nil, errors.New("connection refused")
@@ -110,7 +118,7 @@ func (c *ca) issue(t *testing.T, name string, usage x509.ExtKeyUsage, until time
 }
 
 // serve starts a node's API. Its API server knows the token "good" as bob's, and lets apiserver do all, bob look at pods.
-func serve(t *testing.T, authority *ca) string {
+func serve(t *testing.T, authority *ca) (address string, left chan struct{}) {
 	t.Helper()
 	client := fake.NewClientset()
 	client.PrependReactor("create", "tokenreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
@@ -126,11 +134,12 @@ func serve(t *testing.T, authority *ca) string {
 			(review.Spec.User == "apiserver" || review.Spec.User == "bob" && on.Verb == "get" && on.Subresource == "pods")
 		return true, review, nil
 	})
+	left = make(chan struct{})
 	serving := authority.issue(t, "system:node:n1", x509.ExtKeyUsageServerAuth, time.Hour)
 	s := New(Config{
 		Node: "n1", Client: client, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Certificate: func() (*tls.Certificate, error) { return &serving, nil }, ClientCAs: authority.pool,
-		Host: host{corev1.Pod{
+		Host: host{left: left, pod: corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "p", UID: "u"},
 			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web"}, {Name: "waiting"}}},
 		}},
@@ -148,7 +157,7 @@ func serve(t *testing.T, authority *ca) string {
 			t.Error(err)
 		}
 	})
-	return l.Addr().String()
+	return l.Addr().String(), left
 }
 
 func ask(t *testing.T, roots *x509.CertPool, cert *tls.Certificate, method, url string, header ...string) (int, string) {
@@ -178,7 +187,7 @@ func ask(t *testing.T, roots *x509.CertPool, cert *tls.Certificate, method, url 
 
 func TestServer_WhoMayAsk(t *testing.T) {
 	authority, other := newCA(t), newCA(t)
-	address := serve(t, authority)
+	address, _ := serve(t, authority)
 	client := x509.ExtKeyUsageClientAuth
 	good := authority.issue(t, "apiserver", client, time.Hour)
 	for name, test := range map[string]struct {
@@ -215,7 +224,7 @@ func TestServer_WhoMayAsk(t *testing.T) {
 
 func TestServer_Answers(t *testing.T) {
 	authority := newCA(t)
-	address := serve(t, authority)
+	address, _ := serve(t, authority)
 	cert := authority.issue(t, "apiserver", x509.ExtKeyUsageClientAuth, time.Hour)
 	for request, want := range map[string]struct {
 		code int
@@ -253,7 +262,7 @@ func TestServer_Answers(t *testing.T) {
 // A connection that was handed over ends with the node.
 func TestServer_Dial(t *testing.T) {
 	authority := newCA(t)
-	address := serve(t, authority)
+	address, _ := serve(t, authority)
 	cert := authority.issue(t, "apiserver", x509.ExtKeyUsageClientAuth, time.Hour)
 	conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: authority.pool(), Certificates: []tls.Certificate{cert}})
 	if err != nil {
@@ -265,4 +274,39 @@ func TestServer_Dial(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 101 ") || !strings.HasSuffix(string(got), "\r\n\r\nhi") {
 		t.Errorf("%q, %v", got, err)
 	}
+}
+
+// Who hangs up leaves nothing running.
+func TestServer_HangingUp(t *testing.T) {
+	authority := newCA(t)
+	cert := authority.issue(t, "apiserver", x509.ExtKeyUsageClientAuth, time.Hour)
+	config := &tls.Config{RootCAs: authority.pool(), Certificates: []tls.Certificate{cert}}
+	t.Run("a WebSocket", func(t *testing.T) {
+		address, left := serve(t, authority)
+		dial, err := websocket.NewConfig("wss://"+address+"/attach/a/p/web?output=1", "https://"+address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dial.Protocol, dial.TlsConfig = []string{"v5.channel.k8s.io"}, config
+		conn, err := websocket.DialConfig(dial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		<-left
+	})
+	t.Run("a connection that is lost", func(t *testing.T) {
+		address, left := serve(t, authority)
+		conn, err := tls.Dial("tcp", address, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "GET /attach/a/p/web?output=1 HTTP/1.1\r\nHost: n1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: https://n1\r\n\r\n")
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		conn.NetConn().Close()
+		<-left
+	})
 }

@@ -55,6 +55,8 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, pod *corev1.Pod,
 		http.Error(w, fmt.Sprintf("container not found (%q)", container), http.StatusInternalServerError)
 		return
 	}
+	w, r, cancel := untilHangUp(w, r)
+	defer cancel()
 	if wsstream.IsWebSocketRequest(r) {
 		serveWebSocket(w, r, options, failed, run)
 		return
