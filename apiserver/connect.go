@@ -17,23 +17,16 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"coracle/apiserver/admission"
+	"coracle/apiserver/catalog"
 )
 
 // Of a pod, its containers are on a node: what is asked of them is passed on to its kubelet.
 
 // pod is the one that the path names.
 func (c *call) pod(name string) (*corev1.Pod, error) {
-	entry, err := c.Registry.Get(c.kind, c.info.Namespace, name)
-	if err != nil {
-		return nil, err
-	}
-	object, err := c.Registry.Object(c.kind, entry)
-	if err != nil {
-		return nil, err
-	}
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("%s is no pod", name))
+	pod := c.Registry.Pod(c.info.Namespace, name)
+	if pod == nil {
+		return nil, apierrors.NewNotFound(corev1.Resource("pods"), name)
 	}
 	return pod, nil
 }
@@ -41,15 +34,7 @@ func (c *call) pod(name string) (*corev1.Pod, error) {
 // containerOf is the container that is meant.
 // Source: k8s.io/kubernetes/pkg/registry/core/pod (validateContainer).
 func containerOf(pod *corev1.Pod, name string) (string, error) {
-	var names []string
-	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
-		for _, container := range list {
-			names = append(names, container.Name)
-		}
-	}
-	for _, container := range pod.Spec.EphemeralContainers {
-		names = append(names, container.Name)
-	}
+	names := catalog.ContainerNames(&pod.Spec)
 	switch {
 	case name == "" && len(pod.Spec.Containers) == 1:
 		return pod.Spec.Containers[0].Name, nil
@@ -252,7 +237,7 @@ func (c *call) connect() error {
 	if c.r.Header.Get("Upgrade") == "" {
 		return apierrors.NewBadRequest("Upgrade request required")
 	}
-	return c.proxy(relayed{&url.URL{Scheme: "https", Host: at.address(), Path: path, RawQuery: q.Encode()}, c.kubeletTransport(false)})
+	return c.proxy(relayed{to: &url.URL{Scheme: "https", Host: at.address(), Path: path, RawQuery: q.Encode()}, transport: c.kubeletTransport(false)})
 }
 
 // mayConnect asks for the permission to create: a browser's WebSocket comes by GET, and is no smaller thing for that.

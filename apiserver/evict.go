@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 
@@ -27,17 +26,9 @@ func (c *call) evict() error {
 	if err := c.admit(e, opts); err != nil {
 		return err
 	}
-	entry, err := c.Registry.Get(c.kind, c.info.Namespace, c.info.Name)
+	pod, err := c.pod(c.info.Name)
 	if err != nil {
 		return err
-	}
-	obj, err := c.Registry.Object(c.kind, entry)
-	if err != nil {
-		return err
-	}
-	pod, ok := obj.(*corev1.Pod)
-	if !ok {
-		return apierrors.NewInternalError(errNotPod)
 	}
 	del := e.DeleteOptions
 	if del == nil {
@@ -73,8 +64,6 @@ func countsForBudget(pod *corev1.Pod) bool {
 	}
 	return pod.DeletionTimestamp == nil
 }
-
-var errNotPod = errors.New("only pods can be evicted")
 
 // markDisrupted tells in the pod's status why it ends.
 func (c *call) markDisrupted() error {

@@ -24,6 +24,8 @@ import (
 type relayed struct {
 	to        *url.URL
 	transport http.RoundTripper
+	// prefix is the path here that to stands for; "" for a stream, which has none.
+	prefix string
 }
 
 // proxy passes the request on, and the answer back; after an upgrade, all that comes either way.
@@ -36,6 +38,9 @@ func (c *call) proxy(to relayed) error {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL, r.Out.Host = to.to, to.to.Host
 			r.SetXForwarded()
+			if to.prefix != "" {
+				r.Out.Header.Set("X-Forwarded-Uri", r.In.URL.EscapedPath())
+			}
 			for name := range r.Out.Header {
 				// Who asked is known here, and nobody else's business.
 				if name == "Authorization" || strings.HasPrefix(name, "Impersonate-") {
@@ -48,13 +53,30 @@ func (c *call) proxy(to relayed) error {
 			}
 		},
 		FlushInterval: -1, // at once
-		ErrorLog:      log.New(io.Discard, "", 0),
-		ErrorHandler:  func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
+		ModifyResponse: func(answer *http.Response) error {
+			return to.redirect(answer.Header)
+		},
+		ErrorLog:     log.New(io.Discard, "", 0),
+		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
 	}
 	p.ServeHTTP(c.w, c.r.WithContext(ctx))
-	if failed != nil {
+	switch {
+	case failed == nil:
+		return nil
+	case c.r.Header.Get("Upgrade") != "" || to.prefix == "":
 		return plain("error dialing backend: " + failed.Error())
 	}
+	return apierrors.NewServiceUnavailable("error trying to reach service: " + failed.Error())
+}
+
+// redirect makes a place where the asked sends a client one that leads back here.
+func (to relayed) redirect(h http.Header) error {
+	there, err := url.Parse(h.Get("Location"))
+	if err != nil || to.prefix == "" || h.Get("Location") == "" || there.Host != "" && there.Host != to.to.Host || !strings.HasPrefix(there.Path, "/") {
+		return err
+	}
+	here := url.URL{Path: to.prefix + there.Path, RawQuery: there.RawQuery, Fragment: there.Fragment}
+	h.Set("Location", here.String())
 	return nil
 }
 
@@ -103,6 +125,7 @@ func (c *call) relay() error {
 		return apierrors.NewBadRequest("the path is escaped wrongly")
 	}
 	to.to.RawPath, to.to.RawQuery = path, c.r.URL.RawQuery
+	to.prefix = strings.TrimSuffix(c.r.URL.Path, to.to.Path)
 	return c.proxy(to)
 }
 
@@ -128,7 +151,7 @@ func (c *call) toNode(name, port string) (relayed, error) {
 	if port != "" && port != at.port {
 		return relayed{}, apierrors.NewBadRequest("address not allowed") // of a simulated node there is nothing else
 	}
-	return relayed{&url.URL{Scheme: "https", Host: at.address()}, c.kubeletTransport(false)}, nil
+	return relayed{to: &url.URL{Scheme: "https", Host: at.address()}, transport: c.kubeletTransport(false)}, nil
 }
 
 // toPod is a port of a pod, the first that it has unless one is said.
@@ -151,14 +174,14 @@ func (c *call) podPort(scheme string, pod *corev1.Pod, port string) (relayed, er
 		return relayed{}, apierrors.NewBadRequest("address not allowed")
 	}
 	if port == "" {
-		port = "80"
+		port = map[bool]string{true: "443", false: "80"}[scheme == "https"]
 	}
 	if scheme == "" {
 		scheme = "http"
 	}
 	return relayed{
-		&url.URL{Scheme: scheme, Host: net.JoinHostPort(pod.Status.PodIP, port)},
-		&http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dialPod(ctx, pod, port) }},
+		to:        &url.URL{Scheme: scheme, Host: net.JoinHostPort(pod.Status.PodIP, port)},
+		transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dialPod(ctx, pod, port) }},
 	}, nil
 }
 
@@ -166,16 +189,12 @@ func (c *call) podPort(scheme string, pod *corev1.Pod, port string) (relayed, er
 // Source: k8s.io/kubernetes/pkg/registry/core/service/storage (ResourceLocation).
 func (c *call) toService(scheme, name, port string) (relayed, error) {
 	if number, err := strconv.ParseInt(port, 10, 64); err == nil {
-		entry, err := c.Registry.Get(c.kind, c.info.Namespace, name)
-		if err != nil {
-			return relayed{}, err
-		}
-		object, err := c.Registry.Object(c.kind, entry)
-		if err != nil {
-			return relayed{}, err
+		service, ok := c.Registry.Lookup(corev1.SchemeGroupVersion.WithKind("Service"), c.info.Namespace, name).(*corev1.Service)
+		if !ok {
+			return relayed{}, apierrors.NewNotFound(corev1.Resource("services"), name)
 		}
 		found := false
-		for _, p := range object.(*corev1.Service).Spec.Ports {
+		for _, p := range service.Spec.Ports {
 			if int64(p.Port) == number {
 				port, found = p.Name, true
 				break
@@ -189,14 +208,13 @@ func (c *call) toService(scheme, name, port string) (relayed, error) {
 	if err != nil {
 		return relayed{}, err
 	}
-	pods := c.Catalog.ByResource(corev1.SchemeGroupVersion.WithResource("pods"))
 	for _, i := range rand.Perm(len(slices)) {
 		slice, ok := slices[i].(*discoveryv1.EndpointSlice)
 		if !ok || slice.Labels[discoveryv1.LabelServiceName] != name {
 			continue
 		}
 		for _, p := range slice.Ports {
-			if p.Port == nil || p.Name != nil && *p.Name != port || p.Name == nil && port != "" {
+			if p.Port == nil || p.Name == nil || *p.Name != port {
 				continue
 			}
 			for _, j := range rand.Perm(len(slice.Endpoints)) {
@@ -204,11 +222,9 @@ func (c *call) toService(scheme, name, port string) (relayed, error) {
 				if e.Conditions.Ready != nil && !*e.Conditions.Ready || e.TargetRef == nil || e.TargetRef.Kind != "Pod" {
 					continue // only pods are reached, not whatever an address leads to
 				}
-				on := *c
-				on.kind = pods
-				pod, err := on.pod(e.TargetRef.Name)
+				pod, err := c.pod(e.TargetRef.Name)
 				if err == nil && len(e.Addresses) > 0 && pod.Status.PodIP == e.Addresses[0] {
-					return on.podPort(scheme, pod, strconv.Itoa(int(*p.Port)))
+					return c.podPort(scheme, pod, strconv.Itoa(int(*p.Port)))
 				}
 			}
 		}

@@ -1,7 +1,9 @@
 package apiserver
 
 import (
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"coracle/apiserver/catalog"
@@ -34,6 +36,22 @@ func TestWithoutToken(t *testing.T) {
 	} {
 		if got := withoutToken(line); got != want {
 			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestRelayed_Redirect(t *testing.T) {
+	to := relayed{to: &url.URL{Scheme: "http", Host: "10.244.0.2:80"}, prefix: "/api/v1/namespaces/a/pods/web/proxy"}
+	for sent, want := range map[string]string{
+		"":                            "",
+		"/login?a=b":                  "/api/v1/namespaces/a/pods/web/proxy/login?a=b",
+		"http://10.244.0.2:80/x":      "/api/v1/namespaces/a/pods/web/proxy/x",
+		"https://elsewhere.example/x": "https://elsewhere.example/x",
+		"x":                           "x",
+	} {
+		h := http.Header{"Location": {sent}}
+		if err := to.redirect(h); err != nil || h.Get("Location") != want {
+			t.Errorf("%q: %q, %v; want %q", sent, h.Get("Location"), err, want)
 		}
 	}
 }

@@ -20,6 +20,18 @@ const maxRead = 16 << 20
 // lead.
 type containerFiles struct{ process Process }
 
+// stat finds a file, and tells what it is. The caller closes the root.
+func (f containerFiles) stat(name string) (root *os.Root, rel string, info fs.FileInfo, err error) {
+	if root, rel, _, err = f.open(name); err != nil {
+		return nil, "", nil, err
+	}
+	if info, err = root.Stat(rel); err != nil {
+		root.Close()
+		return nil, "", nil, err
+	}
+	return root, rel, info, nil
+}
+
 // open finds the directory tree that a path is in, and its name there.
 func (f containerFiles) open(name string) (root *os.Root, rel string, readOnly bool, err error) {
 	for _, mount := range slices.Backward(f.process.Mounts) { // inner ones first
@@ -41,15 +53,11 @@ func (f containerFiles) Read(name string) ([]byte, error) {
 	if name == "/dev/null" {
 		return nil, nil
 	}
-	root, rel, _, err := f.open(name)
+	root, rel, info, err := f.stat(name)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	info, err := root.Stat(rel)
-	if err != nil {
-		return nil, err
-	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("Is a directory")
 	}
@@ -91,15 +99,11 @@ func (f containerFiles) readOnlyRoot() bool {
 }
 
 func (f containerFiles) List(name string) ([]shell.Entry, error) {
-	root, rel, _, err := f.open(name)
+	root, rel, info, err := f.stat(name)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	info, err := root.Stat(rel)
-	if err != nil {
-		return nil, err
-	}
 	if !info.IsDir() {
 		if link, err := root.Lstat(rel); err == nil {
 			info = link

@@ -13,6 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
+// ContainerNames are those of all containers of a pod, in the order in which allContainers goes through them.
+func ContainerNames(s *corev1.PodSpec) (names []string) {
+	for c := range allContainers(s, nil) {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
 // allContainers goes through the containers of a pod: those that run first, those that run, those that were added.
 // With a nil path it gives nil paths.
 func allContainers(s *corev1.PodSpec, path *field.Path) iter.Seq2[*corev1.Container, *field.Path] {

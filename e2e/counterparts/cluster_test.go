@@ -1,6 +1,7 @@
 package counterparts
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -195,6 +196,37 @@ func missing(t *testing.T, what string) {
 		t.Fatalf("%s is not installed", what)
 	}
 	t.Skipf("%s is not installed", what)
+}
+
+// started runs a program until the test ends, and returns the lines that it prints.
+func started(t *testing.T, cmd *exec.Cmd) <-chan string {
+	t.Helper()
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 1000)
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(out); scanner.Scan(); {
+			lines <- scanner.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		for range lines {
+		}
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", cmd.Path, said.String())
+		}
+	})
+	return lines
 }
 
 // eventually waits until a condition holds.

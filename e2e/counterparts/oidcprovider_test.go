@@ -86,29 +86,12 @@ func oidcProvider(t *testing.T) (issuer, caFile string) {
 	_, caFile, keyFile := certificate(t)
 	cmd := exec.Command(node, "issuer.js", caFile, keyFile)
 	cmd.Dir = dir
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("the issuer said:\n%s", said.String())
-		}
-	})
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if url, ok := strings.CutPrefix(lines.Text(), "listening "); ok {
-			go io.Copy(io.Discard, out)
+	for line := range started(t, cmd) {
+		if url, ok := strings.CutPrefix(line, "listening "); ok {
 			return url, caFile
 		}
 	}
-	t.Fatalf("the issuer ended:\n%s", said.String())
+	t.Fatal("the issuer ended")
 	return "", ""
 }
 

@@ -1,8 +1,6 @@
 package counterparts
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"net/url"
 	"os"
@@ -79,31 +77,7 @@ func rotate(t *testing.T, cmd *exec.Cmd) {
 	}
 	cmd.Args = append(cmd.Args, root)
 	cmd.Env = append(os.Environ(), "KUBERNETES_SERVICE_HOST="+at.Hostname(), "KUBERNETES_SERVICE_PORT="+at.Port())
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := make(chan string)
-	go func() {
-		defer close(lines)
-		for scanner := bufio.NewScanner(out); scanner.Scan(); {
-			lines <- scanner.Text()
-		}
-	}()
-	defer func() {
-		cmd.Process.Kill()
-		for range lines {
-		}
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("the client said:\n%s", said.String())
-		}
-	}()
+	lines := started(t, cmd)
 	expect := func(want string, within time.Duration) {
 		t.Helper()
 		for late := time.After(within); ; {
