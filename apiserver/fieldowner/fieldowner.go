@@ -1,12 +1,15 @@
 // Package fieldowner keeps track of who set which field, and applies objects server-side.
 //
-// Ownership itself (sets of fields, conflicts, merging) is k8s.io/apimachinery/pkg/util/managedfields; this package
-// gives it a manager per kind and subresource, built when it is first needed.
+// Applying (conflicts, merging) is k8s.io/apimachinery/pkg/util/managedfields; this package gives it a manager per kind and
+// subresource, built when it is first needed. What other writes own, which nearly all writes are, is found here: compare.go
+// goes through the old and the new object together, once, and set.go changes what managers own in the form in which it is
+// written. Whatever that does not understand goes the long way, through managedfields; a test holds both to the same result.
 //
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 //
 // Simplifications: a change is noted as well if the object holds something elsewhere that cannot be compared, such as an item
-// without the key of its list, where upstream notes nothing. Kinds that have a schema neither in client-go, nor in a CustomResourceDefinition, nor in the tags of their Go type are
+// without the key of its list, where upstream notes nothing; what managers own is not fitted to a schema that has changed since.
+// Kinds that have a schema neither in client-go, nor in a CustomResourceDefinition, nor in the tags of their Go type are
 // merged as the objects look, lists as a whole.
 package fieldowner
 
@@ -132,25 +135,33 @@ func (o *Owners) Scale() (*managedfields.FieldManager, error) {
 	return managedfields.NewDefaultFieldManager(managedfields.NewDeducedTypeConverter(), o.scheme, noDefaults{}, scale, kind, kind.GroupVersion(), "scale", nil)
 }
 
-// resets are the fields that a request's endpoint drops, which it therefore cannot own.
-func resets(k *catalog.Kind, subresource string) map[fieldpath.APIVersion]fieldpath.Filter {
+// resetPaths lead to the fields that a request's endpoint drops, which it therefore cannot own.
+func resetPaths(k *catalog.Kind, subresource string) [][]string {
 	if _, has := k.Subresource("status"); !has {
 		return nil
 	}
-	set := fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
-	if subresource == "" {
-		for _, path := range k.Strategy.Keeps {
-			set.Insert(pathOf(path))
-		}
-	}
-	if subresource == "status" {
-		set = fieldpath.NewSet(fieldpath.MakePathOrDie("spec"))
+	switch subresource {
+	case "":
+		return append([][]string{{"status"}}, k.Strategy.Keeps...)
+	case "status":
+		paths := [][]string{{"spec"}}
 		if k.Strategy.StatusKeepsMetadata {
-			set.Insert(fieldpath.MakePathOrDie("metadata"))
+			paths = append(paths, []string{"metadata"})
 		}
-		for _, path := range k.Strategy.StatusKeeps {
-			set.Insert(pathOf(path))
-		}
+		return append(paths, k.Strategy.StatusKeeps...)
+	}
+	return [][]string{{"status"}}
+}
+
+// resets are the same paths as managedfields takes them.
+func resets(k *catalog.Kind, subresource string) map[fieldpath.APIVersion]fieldpath.Filter {
+	paths := resetPaths(k, subresource)
+	if paths == nil {
+		return nil
+	}
+	set := fieldpath.NewSet()
+	for _, path := range paths {
+		set.Insert(pathOf(path))
 	}
 	return map[fieldpath.APIVersion]fieldpath.Filter{
 		fieldpath.APIVersion(k.GroupVersion().String()): fieldpath.NewExcludeSetFilter(set),

@@ -3,12 +3,13 @@ package fieldowner
 import (
 	"cmp"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"coracle/apiserver/catalog"
 )
@@ -23,8 +24,15 @@ func (o *Owners) Note(k *catalog.Kind, subresource string, obj, old runtime.Obje
 	if err != nil {
 		return
 	}
-	s := o.shape(k)
-	if old == nil && m.GetManagedFields() == nil && s != nil && s.noteCreated(k, subresource, obj, m, manager, now) {
+	entry := metav1.ManagedFieldsEntry{
+		Manager:     cmp.Or(manager, "unknown"),
+		Operation:   metav1.ManagedFieldsOperationUpdate,
+		APIVersion:  k.GroupVersion().String(),
+		Time:        &metav1.Time{Time: now.UTC()},
+		FieldsType:  fieldsType,
+		Subresource: subresource,
+	}
+	if s := o.shape(k); s != nil && s.note(k, obj, old, m, entry) {
 		return
 	}
 	if old == nil {
@@ -39,11 +47,7 @@ func (o *Owners) Note(k *catalog.Kind, subresource string, obj, old runtime.Obje
 		return
 	}
 	had := before.GetManagedFields()
-	a, b := old, obj
-	if s != nil {
-		a, b = parted(old, obj, k, subresource)
-	}
-	noted, err := fm.Update(a, b, manager)
+	noted, err := fm.Update(old, obj, manager)
 	if err != nil {
 		m.SetManagedFields(had)
 		return
@@ -53,94 +57,116 @@ func (o *Owners) Note(k *catalog.Kind, subresource string, obj, old runtime.Obje
 	}
 }
 
-// noteCreated notes that a manager owns all fields of a new object. It says false where that takes comparing.
-func (s *shape) noteCreated(k *catalog.Kind, subresource string, obj runtime.Object, m metav1.Object, manager string, now time.Time) bool {
-	set, ok := s.created(obj)
+const fieldsType = "FieldsV1"
+
+// mostUpdaters is how many managers an object can have that update it, before the oldest are put together.
+// Source: k8s.io/apimachinery/pkg/util/managedfields (DefaultMaxUpdateManagers).
+const mostUpdaters = 10
+
+// note does what Note does where that takes nothing but comparing. It says false, and has changed nothing, where it takes more: owners
+// that the client changes, of other versions, or too many of them.
+func (s *shape) note(k *catalog.Kind, obj, old runtime.Object, m metav1.Object, entry metav1.ManagedFieldsEntry) bool {
+	v := reflect.ValueOf(obj)
+	if v.Kind() != reflect.Pointer || v.Elem().Type() != s.empty.Type() {
+		return false
+	}
+	was := s.empty
+	var owners []metav1.ManagedFieldsEntry
+	wants := m.GetManagedFields()
+	if old != nil {
+		before, err := meta.Accessor(old)
+		if err != nil || reflect.TypeOf(old) != v.Type() || before.GetUID() == "" {
+			return false
+		}
+		was, owners = reflect.ValueOf(old).Elem(), before.GetManagedFields()
+		if len(owners) == 0 && (wants == nil || entry.Subresource != "") { // one that nobody's fields are noted of stays so
+			m.SetManagedFields(nil)
+			return true
+		}
+	}
+	if wants != nil && entry.Subresource == "" && !reflect.DeepEqual(wants, owners) {
+		return false
+	}
+	updaters := 0
+	for i := range owners {
+		e := &owners[i]
+		if e.APIVersion != entry.APIVersion || e.FieldsType != fieldsType || e.FieldsV1 == nil {
+			return false
+		}
+		if e.Operation == metav1.ManagedFieldsOperationUpdate {
+			updaters++
+		}
+	}
+	if updaters >= mostUpdaters {
+		return false
+	}
+
+	set, gone, ok := s.compare(was, v.Elem())
 	if !ok {
 		return false
 	}
-	if filter, ok := resets(k, subresource)[fieldpath.APIVersion(k.GroupVersion().String())]; ok {
-		set = filter.Filter(set)
+	for _, path := range resetPaths(k, entry.Subresource) {
+		set.drop(path)
+		gone.drop(path)
 	}
-	if set.Empty() {
-		return true
+	noted, ok := reown(owners, set, gone, entry)
+	if ok {
+		m.SetManagedFields(noted)
 	}
-	raw, err := set.ToJSON()
-	if err != nil {
-		return false
-	}
-	m.SetManagedFields([]metav1.ManagedFieldsEntry{{
-		Manager:     cmp.Or(manager, "unknown"),
-		Operation:   metav1.ManagedFieldsOperationUpdate,
-		APIVersion:  k.GroupVersion().String(),
-		Time:        &metav1.Time{Time: now.UTC()},
-		FieldsType:  "FieldsV1",
-		FieldsV1:    &metav1.FieldsV1{Raw: raw},
-		Subresource: subresource,
-	}})
-	return true
+	return ok
 }
 
-// parted returns two objects that differ as old and obj do, and have little else: equal parts own nothing and lose nothing.
-// The objects given stay as they are.
-func parted(old, obj runtime.Object, k *catalog.Kind, subresource string) (runtime.Object, runtime.Object) {
-	x, y := reflect.ValueOf(old), reflect.ValueOf(obj)
-	if x.Type() != y.Type() || x.Kind() != reflect.Pointer || x.Elem().Kind() != reflect.Struct {
-		return old, obj
+// reown gives a manager the fields of set, and takes them and those of gone from all others. It says false if it does not
+// understand what others own. The entries given stay as they are.
+func reown(owners []metav1.ManagedFieldsEntry, set, gone *node, entry metav1.ManagedFieldsEntry) ([]metav1.ManagedFieldsEntry, bool) {
+	if set.empty() && gone.empty() {
+		return slices.Clone(owners), true
 	}
-	a, b := reflect.New(x.Elem().Type()), reflect.New(x.Elem().Type())
-	part(a.Elem(), b.Elem(), x.Elem(), y.Elem())
-	before, after := a.Interface().(runtime.Object), b.Interface().(runtime.Object)
-	before.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
-	after.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
-	before.(metav1.Object).SetUID(old.(metav1.Object).GetUID()) // an object without one would be taken for a new one
-
-	// What the comparison goes on from: the owners that the new object names, or else the old one's; on the way through a
-	// subresource always the old one's. Of these the old object itself need not have those that the new one has: comparing
-	// them costs more than all else.
-	was, wants := old.(metav1.Object).GetManagedFields(), obj.(metav1.Object).GetManagedFields()
-	from, to := before.(metav1.Object), after.(metav1.Object)
-	switch {
-	case subresource != "":
-		from.SetManagedFields(was)
-		to.SetManagedFields(wants)
-	case wants == nil:
-		from.SetManagedFields(nil)
-		to.SetManagedFields(was)
-	case reflect.DeepEqual(was, wants):
-		from.SetManagedFields(nil)
-		to.SetManagedFields(wants)
-	default:
-		from.SetManagedFields(was)
-		to.SetManagedFields(wants)
-	}
-	return before, after
-}
-
-// part copies the fields of the structs x and y to a and b, except those that are equal.
-func part(a, b, x, y reflect.Value) {
-	for i := range x.NumField() {
-		p, q := x.Field(i), y.Field(i)
-		if !a.Field(i).CanSet() || equal(p, q) {
-			continue
+	given := set.owned()
+	noted := make([]metav1.ManagedFieldsEntry, 0, len(owners)+1)
+	for _, e := range owners {
+		has, ok := readSet(e.FieldsV1.Raw)
+		if !ok {
+			return nil, false
 		}
-		if p.Kind() == reflect.Struct && formOf(p) == structure {
-			part(a.Field(i), b.Field(i), p, q)
-			if !a.Field(i).IsZero() && !b.Field(i).IsZero() {
-				continue // else it may look as if it were not there
+		changed := has.subtract(set)
+		changed = has.subtract(gone) || changed
+		if mine := e.Manager == entry.Manager && e.Operation == entry.Operation && e.Subresource == entry.Subresource; mine && !given.empty() {
+			if !has.add(given) {
+				return nil, false
 			}
+			e.Time, given, changed = entry.Time, nil, true
 		}
-		if p.Kind() == reflect.Pointer && !p.IsNil() && !q.IsNil() && formOf(p.Elem()) == structure {
-			a.Field(i).Set(reflect.New(p.Type().Elem()))
-			b.Field(i).Set(reflect.New(p.Type().Elem()))
-			part(a.Field(i).Elem(), b.Field(i).Elem(), p.Elem(), q.Elem())
+		if has.empty() {
 			continue
 		}
-		a.Field(i).Set(p)
-		b.Field(i).Set(q)
+		if changed {
+			e.FieldsV1 = &metav1.FieldsV1{Raw: has.write(nil)}
+		}
+		noted = append(noted, e)
 	}
+	if !given.empty() {
+		entry.FieldsV1 = &metav1.FieldsV1{Raw: given.write(nil)}
+		noted = append(noted, entry)
+	}
+	slices.SortStableFunc(noted, byAge)
+	if len(noted) == 0 {
+		noted = nil
+	}
+	return noted, true
 }
 
-func equal(p, q reflect.Value) bool {
-	return reflect.DeepEqual(p.Interface(), q.Interface())
+// byAge is the order in which managedFields stand.
+// Source: k8s.io/apimachinery/pkg/util/managedfields (sortEncodedManagedFields).
+func byAge(a, b metav1.ManagedFieldsEntry) int {
+	seconds := func(t *metav1.Time) int64 {
+		if t == nil {
+			return 0
+		}
+		return t.Unix()
+	}
+	return cmp.Or(
+		strings.Compare(string(a.Operation), string(b.Operation)), cmp.Compare(seconds(a.Time), seconds(b.Time)),
+		strings.Compare(a.Manager, b.Manager), strings.Compare(a.APIVersion, b.APIVersion), strings.Compare(a.Subresource, b.Subresource),
+	)
 }

@@ -1,0 +1,269 @@
+package fieldowner
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// node is a set of fields as managedFields writes it (FieldsV1): a tree whose edges are path elements. It is what
+// fieldpath.Set is, kept in the written form, so that what does not change need not be understood.
+type node struct {
+	key      string // the path element as it stands between the quotes of JSON: f:spec, k:{\"name\":\"main\"}
+	member   bool   // the field itself belongs to the set
+	children []node // in the order of fieldpath.PathElement
+}
+
+func (n *node) empty() bool { return n == nil || !n.member && len(n.children) == 0 }
+
+// maxDepth bounds the nesting of a set that is read. No kind of Kubernetes is half as deep.
+const maxDepth = 100
+
+// readSet reads a set in the form in which this package and managedfields write it, without white space and in order.
+// It says false of any other form.
+func readSet(raw []byte) (*node, bool) {
+	r := reader{rest: string(raw)}
+	n := &node{}
+	if !r.object(n, maxDepth) || len(r.rest) != 0 {
+		return nil, false
+	}
+	n.member = false // nobody owns an object as a whole
+	return n, true
+}
+
+type reader struct{ rest string }
+
+func (r *reader) take(b byte) bool {
+	if len(r.rest) == 0 || r.rest[0] != b {
+		return false
+	}
+	r.rest = r.rest[1:]
+	return true
+}
+
+// object reads {"KEY":{...},...} into n.
+func (r *reader) object(n *node, depth int) bool {
+	if depth == 0 || !r.take('{') {
+		return false
+	}
+	if r.take('}') {
+		n.member = true
+		return true
+	}
+	for {
+		key, ok := r.key()
+		if !ok || !r.take(':') {
+			return false
+		}
+		child := node{key: key}
+		if !r.object(&child, depth-1) {
+			return false
+		}
+		switch {
+		case key == ".":
+			n.member = true
+		case len(n.children) > 0 && n.children[len(n.children)-1].key >= key && strings.HasPrefix(key, "f:"):
+			return false
+		default:
+			n.children = append(n.children, child)
+		}
+		if r.take('}') {
+			return true
+		}
+		if !r.take(',') {
+			return false
+		}
+	}
+}
+
+// key reads a JSON string and leaves it escaped.
+func (r *reader) key() (string, bool) {
+	if !r.take('"') {
+		return "", false
+	}
+	for i := 0; i < len(r.rest); i++ {
+		switch r.rest[i] {
+		case '\\':
+			i++
+		case '"':
+			key := r.rest[:i]
+			r.rest = r.rest[i+1:]
+			known := len(key) > 2 && key[1] == ':' && strings.IndexByte("fkvi", key[0]) >= 0 && (key[0] != 'f' || strings.IndexByte(key, '\\') < 0)
+			return key, known || key == "."
+		}
+	}
+	return "", false
+}
+
+// write appends a set as FieldsV1.
+func (n *node) write(b []byte) []byte {
+	b = append(b, '{')
+	if n.member && len(n.children) > 0 {
+		b = append(b, `".":{},`...)
+	}
+	for i := range n.children {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, n.children[i].key...)
+		b = append(b, `":`...)
+		b = n.children[i].write(b)
+	}
+	return append(b, '}')
+}
+
+func (n *node) child(key string) *node {
+	for i := range n.children {
+		if n.children[i].key == key {
+			return &n.children[i]
+		}
+	}
+	return nil
+}
+
+// subtract takes the fields of o out of n, and tells whether there were any.
+func (n *node) subtract(o *node) bool {
+	if o == nil {
+		return false
+	}
+	changed := n.member && o.member
+	n.member = n.member && !o.member
+	for i := range o.children {
+		if c := n.child(o.children[i].key); c != nil && c.subtract(&o.children[i]) {
+			changed = true
+		}
+	}
+	if changed {
+		n.children = slices.DeleteFunc(n.children, func(c node) bool { return c.empty() })
+	}
+	return changed
+}
+
+// add puts the fields of o into n. It says false if two path elements cannot be put into order.
+func (n *node) add(o *node) bool {
+	n.member = n.member || o.member
+	for i := range o.children {
+		more := &o.children[i]
+		c := n.child(more.key)
+		if c == nil {
+			at, ok := n.place(more.key)
+			if !ok {
+				return false
+			}
+			n.children = slices.Insert(n.children, at, node{key: more.key})
+			c = &n.children[at]
+		}
+		if !c.add(more) {
+			return false
+		}
+	}
+	return true
+}
+
+// place finds where a key belongs that is not there yet.
+func (n *node) place(key string) (int, bool) {
+	ok := true
+	at, _ := slices.BinarySearchFunc(n.children, key, func(c node, key string) int {
+		order, understood := compareKeys(c.key, key)
+		ok = ok && understood
+		return order
+	})
+	return at, ok
+}
+
+// compareKeys is the order of fieldpath.PathElement.Compare.
+func compareKeys(a, b string) (int, bool) {
+	if strings.HasPrefix(a, "f:") && strings.HasPrefix(b, "f:") {
+		return strings.Compare(a, b), true
+	}
+	p, ok := pathElement(a)
+	q, understood := pathElement(b)
+	return p.Compare(q), ok && understood
+}
+
+func pathElement(key string) (fieldpath.PathElement, bool) {
+	var text string
+	if err := json.Unmarshal([]byte(`"`+key+`"`), &text); err != nil {
+		return fieldpath.PathElement{}, false
+	}
+	e, err := fieldpath.DeserializePathElement(text)
+	return e, err == nil
+}
+
+// drop takes a field and all that is below it out of n.
+func (n *node) drop(path []string) {
+	if n == nil || len(path) == 0 {
+		return
+	}
+	i := slices.IndexFunc(n.children, func(c node) bool { return c.key[2:] == path[0] && c.key[0] == 'f' })
+	if i < 0 {
+		return
+	}
+	if len(path) > 1 {
+		n.children[i].drop(path[1:])
+	}
+	if len(path) == 1 || n.children[i].empty() {
+		n.children = slices.Delete(n.children, i, i+1)
+	}
+}
+
+// plainText tells whether a string stands in JSON as it is, in all forms that managedfields gives it.
+func plainText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
+}
+
+// keyOf is a path element as managedfields writes it, for what is not plain.
+func keyOf(e fieldpath.PathElement) (string, bool) {
+	raw, err := fieldpath.NewSet(fieldpath.Path{e}).ToJSON()
+	if err != nil {
+		return "", false
+	}
+	raw, ok := bytes.CutPrefix(raw, []byte(`{"`))
+	raw, also := bytes.CutSuffix(raw, []byte(`":{}}`))
+	return string(raw), ok && also
+}
+
+// unowned are fields of metadata that are nobody's: those by which an object is found, and those that the server alone sets.
+// Source: k8s.io/apimachinery/pkg/util/managedfields (stripMetaManager).
+func unowned(name string) bool {
+	switch name {
+	case "name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion":
+		return true
+	}
+	return false
+}
+
+// owned is the part of a set that somebody can own. The set stays as it is.
+func (n *node) owned() *node {
+	if n == nil {
+		return nil
+	}
+	out := &node{member: n.member}
+	for _, c := range n.children {
+		switch c.key {
+		case "f:apiVersion", "f:kind":
+			c.member = false
+		case "f:metadata":
+			c.member = false
+			c.children = slices.Clone(c.children)
+			for i := range c.children {
+				below := &c.children[i]
+				below.member = below.member && !unowned(strings.TrimPrefix(below.key, "f:"))
+			}
+			c.children = slices.DeleteFunc(c.children, func(c node) bool { return c.empty() })
+		}
+		if !c.empty() {
+			out.children = append(out.children, c)
+		}
+	}
+	return out
+}
