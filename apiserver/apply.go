@@ -26,13 +26,9 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 	if err != nil {
 		return err
 	}
-	manager, err := c.Owners.Manager(c.kind, c.sub.Name)
-	if err != nil {
-		return apierrors.NewInternalError(err)
-	}
 	force := opts.Force != nil && *opts.Force
 	merge := func(live runtime.Object) (runtime.Object, error) {
-		return manager.Apply(live, wanted, opts.FieldManager, force)
+		return c.Owners.Apply(c.kind, c.sub.Name, live, wanted, opts.FieldManager, force)
 	}
 
 	if c.sub.Name == "" && !c.Registry.Has(c.kind, c.info.Namespace, c.info.Name) {
@@ -72,7 +68,7 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 		dryRun:  dryRun(opts.DryRun),
 		applied: true,
 		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
-			obj, err := merge(old.DeepCopyObject())
+			obj, err := merge(old)
 			if err != nil {
 				return nil, err
 			}

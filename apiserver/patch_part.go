@@ -1,13 +1,12 @@
 package apiserver
 
 import (
-	"encoding/json"
 	"reflect"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"coracle/apiserver/part"
 	"coracle/apiserver/wire"
 )
 
@@ -18,21 +17,19 @@ func (c *call) patchPart(old runtime.Object, before, patch []byte, kind types.Pa
 	if kind == types.JSONPatchType || c.kind.Custom != nil {
 		return nil, false
 	}
-	var named map[string]json.RawMessage
-	if err := json.Unmarshal(patch, &named); err != nil || named == nil {
-		return nil, false
-	}
-	for key := range named {
-		if strings.HasPrefix(key, "$") { // a directive, about the whole
-			return nil, false
-		}
-	}
-	touched := func(key string) bool { return named[key] != nil }
-	part, ok := wire.Pick(before, func(key string) bool { return touched(key) || key == "apiVersion" || key == "kind" })
+	named, ok := part.Named(patch, reflect.TypeOf(old).Elem())
 	if !ok {
 		return nil, false
 	}
-	after, err := apply(part)
+	// To be read it has to say what it is; and what is patched may be that.
+	for _, key := range []string{"apiVersion", "kind"} {
+		named[key] = nil
+	}
+	picked, ok := wire.Pick(before, named)
+	if !ok {
+		return nil, false
+	}
+	after, err := apply(picked)
 	if err != nil {
 		return nil, false
 	}
@@ -41,14 +38,8 @@ func (c *call) patchPart(old runtime.Object, before, patch []byte, kind types.Pa
 	if warnings, err := c.Codec.Decode(wire.Body{Bytes: after, ContentType: wire.JSON}, c.kind.GroupVersionKind, obj, wire.Strict, nil); err != nil || len(warnings) > 0 {
 		return nil, false
 	}
-	rest := reflect.New(reflect.TypeOf(old).Elem())
-	to := reflect.ValueOf(obj).Elem()
-	untouched := func(name string) bool {
-		f, _ := to.Type().FieldByName(name)
-		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		return key != "" && !touched(key)
-	}
-	take(rest.Elem(), reflect.ValueOf(old).Elem(), untouched)
-	take(to, reflect.ValueOf(rest.Interface().(runtime.Object).DeepCopyObject()).Elem(), untouched)
+	rest := c.kind.New()
+	part.Complete(rest, old, named)
+	part.Complete(obj, rest.DeepCopyObject(), named)
 	return obj, true
 }

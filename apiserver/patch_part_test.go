@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"coracle/apiserver/catalog"
@@ -31,6 +32,9 @@ func TestPatchPart(t *testing.T) {
 	old.Name, old.UID, old.ResourceVersion = "web", "u", "7"
 	old.Labels = map[string]string{"app": "web", "tier": "front"}
 	old.Spec.Containers = []corev1.Container{{Name: "a", Image: "one"}, {Name: "b", Image: "two"}}
+	old.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: new(int64(5)), RunAsNonRoot: new(true)}
+	old.Spec.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{}, PodAntiAffinity: &corev1.PodAntiAffinity{}}
+	old.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "somebody"}}
 	old.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}
 	before, err := json.Marshal(old)
 	if err != nil {
@@ -48,6 +52,16 @@ func TestPatchPart(t *testing.T) {
 		"the items' order":         {patch: `{"spec":{"$setElementOrder/containers":[{"name":"b"},{"name":"a"}]}}`, only: types.StrategicMergePatchType},
 		"a status":                 {patch: `{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}`},
 		"two members, one of them": {patch: `{"metadata":{"annotations":{"a":"b"}},"status":null}`},
+		"nothing of metadata":      {patch: `{"metadata":{}}`},
+		"no metadata":              {patch: `{"metadata":null}`},
+		"a struct that is there":   {patch: `{"spec":{"securityContext":{"runAsUser":7,"runAsGroup":null}}}`},
+		"all that is in it":        {patch: `{"spec":{"securityContext":{"runAsUser":null}}}`},
+		"all of it":                {patch: `{"spec":{"securityContext":null}}`},
+		"a struct that is not":     {patch: `{"spec":{"dnsConfig":{"searches":["a"]}}}`},
+		"an empty struct":          {patch: `{"spec":{"dnsConfig":{}}}`},
+		"a struct in a struct":     {patch: `{"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[]}},"podAffinity":{}}}}`},
+		"a directive in a struct":  {patch: `{"spec":{"securityContext":{"$patch":"replace","runAsUser":7}}}`, only: types.StrategicMergePatchType},
+		"owners":                   {patch: `{"metadata":{"managedFields":null}}`},
 		"a directive on top":       {patch: `{"$patch":"replace","metadata":{"name":"web"}}`, whole: true},
 		"another kind":             {patch: `{"kind":"Node"}`, whole: true},
 		"an unknown field":         {patch: `{"spec":{"colour":"blue"}}`, whole: true},

@@ -208,12 +208,12 @@ func (w *walk) one(p *plan, v reflect.Value) *node {
 // item is one item of a list, with what it is known by.
 type item struct {
 	key   string
-	parts []part
+	parts []keyPart
 	value reflect.Value
 }
 
-// part is a key's name and value.
-type part struct {
+// keyPart is a key's name and value.
+type keyPart struct {
 	name   string
 	text   string
 	number int64
@@ -222,7 +222,7 @@ type part struct {
 
 // compareItems is the order of fieldpath.PathElement.Compare.
 func compareItems(a, b item) int {
-	return slices.CompareFunc(a.parts, b.parts, func(p, q part) int {
+	return slices.CompareFunc(a.parts, b.parts, func(p, q keyPart) int {
 		switch {
 		case p.name != q.name:
 			return strings.Compare(p.name, q.name)
@@ -277,7 +277,7 @@ func (p *plan) item(v reflect.Value) (item, bool) {
 		if !ok {
 			return item{}, false
 		}
-		it := item{parts: []part{known}}
+		it := item{parts: []keyPart{known}}
 		if known.isText && !plainText(known.text) {
 			it.key, ok = keyOf(fieldpath.ValueElement(value.NewValueInterface(known.text)))
 			return it, ok
@@ -285,7 +285,7 @@ func (p *plan) item(v reflect.Value) (item, bool) {
 		it.key = string(known.append([]byte("v:")))
 		return it, true
 	}
-	it := item{parts: make([]part, 0, len(p.keys))}
+	it := item{parts: make([]keyPart, 0, len(p.keys))}
 	plain := true
 	for i := range p.keys {
 		k := &p.keys[i]
@@ -306,7 +306,7 @@ func (p *plan) item(v reflect.Value) (item, bool) {
 	if len(it.parts) == 0 {
 		return item{}, false
 	}
-	slices.SortFunc(it.parts, func(a, b part) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(it.parts, func(a, b keyPart) int { return strings.Compare(a.name, b.name) })
 	if !plain {
 		var keys value.FieldList
 		for _, k := range it.parts {
@@ -333,21 +333,21 @@ func (p *plan) item(v reflect.Value) (item, bool) {
 	return it, true
 }
 
-func partOf(name string, v reflect.Value) (part, bool) {
+func partOf(name string, v reflect.Value) (keyPart, bool) {
 	switch {
 	case !v.IsValid():
-		return part{}, false
+		return keyPart{}, false
 	case v.Kind() == reflect.String:
-		return part{name: name, text: v.String(), isText: true}, true
+		return keyPart{name: name, text: v.String(), isText: true}, true
 	case v.CanInt():
-		return part{name: name, number: v.Int()}, true
+		return keyPart{name: name, number: v.Int()}, true
 	case v.Kind() == reflect.Float64 && v.Float() == float64(int64(v.Float())): // a whole number that a schema gives
-		return part{name: name, number: int64(v.Float())}, true
+		return keyPart{name: name, number: int64(v.Float())}, true
 	}
-	return part{}, false
+	return keyPart{}, false
 }
 
-func (p *part) append(b []byte) []byte {
+func (p *keyPart) append(b []byte) []byte {
 	if p.isText {
 		return append(append(append(b, `\"`...), p.text...), `\"`...)
 	}

@@ -107,23 +107,40 @@ func skip(b []byte, at int) int {
 	return len(b)
 }
 
-// Pick returns an object with some of the top-level members of a compact JSON object, and false for what is not one.
-func Pick(b []byte, wanted func(key string) bool) ([]byte, bool) {
+// Parts are members of a JSON object by their keys: all of a member, or parts of it, where those are not nil.
+type Parts map[string]Parts
+
+// Pick returns a compact JSON object with nothing but some parts of it, and false for what is not one.
+func Pick(b []byte, parts Parts) ([]byte, bool) {
+	return pick(make([]byte, 0, len(b)), b, parts)
+}
+
+func pick(out, b []byte, parts Parts) ([]byte, bool) {
 	if len(b) == 0 || b[0] != '{' {
 		return nil, false
 	}
-	out := append(make([]byte, 0, len(b)), '{')
+	out = append(out, '{')
+	first := true
 	for at := 1; at < len(b) && b[at] == '"'; {
 		end := skip(b, at)
 		if end+1 >= len(b) || b[end] != ':' {
 			return nil, false
 		}
 		next := skip(b, end+1)
-		if wanted(string(b[at+1 : end-1])) {
-			if len(out) > 1 {
+		if below, wanted := parts[string(b[at+1:end-1])]; wanted {
+			if !first {
 				out = append(out, ',')
 			}
-			out = append(out, b[at:next]...)
+			first = false
+			out = append(out, b[at:end+1]...)
+			if below != nil && b[end+1] == '{' {
+				var ok bool
+				if out, ok = pick(out, b[end+1:next], below); !ok {
+					return nil, false
+				}
+			} else {
+				out = append(out, b[end+1:next]...)
+			}
 		}
 		if at = next; at < len(b) && b[at] == ',' {
 			at++
