@@ -27,7 +27,7 @@ func TestAppliesAsToTheWhole(t *testing.T) {
 		}
 		t.Run(k.Qualified().String(), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 2))
-			for n := range objectsPerKind {
+			for n := range objectsPerKind / 4 {
 				live := k.New() // as it is read from a store
 				if err := json.Unmarshal([]byte(text(t, random(t, k, rnd))), live); err != nil {
 					t.Fatal(err)
