@@ -7,7 +7,7 @@ import (
 )
 
 // authorityWatch hands a change of the cluster's authorities on to those who publish them: in each namespace's
-// kube-root-ca.crt, in token Secrets, in cluster-info.
+// kube-root-ca.crt, in token Secrets, in the signer's ClusterTrustBundle, in cluster-info.
 type authorityWatch struct {
 	bundle  func() []byte // PEM, of now
 	changed func(context.Context) error

@@ -131,6 +131,8 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		admission.CertificateApproval{Authz: authorizers},
 		admission.CertificateSigning{Authz: authorizers},
 		admission.CertificateSubjectRestriction{},
+		admission.ClusterTrustBundleAttest{Authz: authorizers},
+		admission.PodCertificateSigning{Authz: authorizers},
 		admission.PodSecurityLabels{},
 		admission.Escalation{Policy: policy, Authz: authorizers},
 		admission.ResourceQuota{Quotas: objects, Now: config.Now},

@@ -12,8 +12,8 @@ func controllerNames() []string {
 	return []string{
 		"bootstrap-signer", "certificatesigningrequest-approving", "certificatesigningrequest-cleaner", "certificatesigningrequest-signing",
 		"clusterrole-aggregation", "cronjob", "daemonset", "deployment", "disruption", "endpoint", "garbage-collector", "job",
-		"legacy-service-account-token-cleaner", "namespace", "nodelifecycle", "persistentvolume-protection",
-		"persistentvolumeclaim-protection", "podgc", "replicaset", "replication", "resourcequota",
+		"kube-apiserver-serving-clustertrustbundle-publisher", "legacy-service-account-token-cleaner", "namespace", "nodelifecycle",
+		"persistentvolume-protection", "persistentvolumeclaim-protection", "podcertificaterequest-cleaner", "podgc", "replicaset", "replication", "resourcequota",
 		"root-ca-certificate-publisher", "scheduler", "serviceaccount", "serviceaccount-token", "statefulset", "token-cleaner",
 		"ttl-after-finished", "volumeattributesclass-protection",
 	}

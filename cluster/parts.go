@@ -36,6 +36,7 @@ import (
 	"coracle/controllers/serviceaccount"
 	"coracle/controllers/statefulset"
 	"coracle/controllers/token"
+	"coracle/controllers/trustbundle"
 	"coracle/controllers/ttlafterfinished"
 	kubeletsim "coracle/kubelet-sim"
 )
@@ -72,9 +73,12 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.control(ctx, "serviceaccount-token", secrets)
 	roots := rootca.New(account("root-ca-cert-publisher"), shared, c.keys.CABundle, log)
 	c.control(ctx, "root-ca-certificate-publisher", roots)
+	anchors := trustbundle.New(account("kube-apiserver-serving-clustertrustbundle-publisher"), shared, c.keys.CABundle, log)
+	c.control(ctx, "kube-apiserver-serving-clustertrustbundle-publisher", anchors)
 	c.run(ctx, "authorities", authorityWatch{c.keys.CABundle, func(ctx context.Context) error {
 		secrets.CAChanged()
 		roots.CAChanged()
+		anchors.CAChanged()
 		return publishInfo(ctx)
 	}})
 	content, err := metadata.NewForConfig(clients.asAccount("namespace-controller", manager))
@@ -135,6 +139,8 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 		Duration:  c.config.ClusterSigningDuration, Now: c.config.Now,
 	}, log))
 	c.control(ctx, "certificatesigningrequest-cleaner", certificates.NewCleaner(signing, shared, c.config.Now, log))
+	c.control(ctx, "podcertificaterequest-cleaner",
+		certificates.NewPodCleaner(account("podcertificaterequestcleaner"), shared, c.config.Now, log))
 	c.control(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))

@@ -18,12 +18,16 @@
 //	serviceaccount   service-account-controller               a ServiceAccount "default" in every namespace
 //	token            user system:kube-controller-manager      token Secrets: made, filled in, deleted with their account
 //	rootca           root-ca-cert-publisher                   the ConfigMap kube-root-ca.crt in every namespace
+//	trustbundle      kube-apiserver-serving-                  the ClusterTrustBundle of the API server's authority
+//	                 clustertrustbundle-publisher
 //	namespace        namespace-controller                     empties and finalizes namespaces that are being deleted
 //	clusterrole      clusterrole-aggregation-controller       the rules of aggregated ClusterRoles
 //	garbage          generic-garbage-collector                deletes what has lost its owners
 //	deployment       deployment-controller                    ReplicaSets for Deployments: rollouts, scaling, history
 //	replicaset       replicaset-controller                    pods for ReplicaSets
 //	                 replication-controller                   pods for ReplicationControllers
+//	certificates     certificate-controller                   signing requests: approves nodes', signs, deletes old ones
+//	                 podcertificaterequestcleaner             deletes old requests of pods for certificates
 //	nodelifecycle    node-controller                          marks and taints nodes in trouble, drives pods away from taints
 //	podgc            pod-garbage-collector                    deletes the pods of nodes that are gone
 //	disruption       disruption-controller                    how many pods of a PodDisruptionBudget may be evicted now
