@@ -17,7 +17,8 @@
 //
 // Its sub-packages are pure or small: volume (payloads, atomic writing, root directories, contained by
 // os.Root), status (phase, conditions, quality of service), objects (the Secrets and ConfigMaps that this
-// node's pods name, each watched by its name), server (the kubelet's own API), shell (what can be run in a container), env (a container's environment), downward (what a pod may
+// node's pods name, each watched by its name, and the cluster's trust bundles), podcertificate (keys and certificates for
+// pods that ask for them), server (the kubelet's own API), shell (what can be run in a container), env (a container's environment), downward (what a pod may
 // learn about itself).
 //
 // Start reading at Kubelet.Run, then worker.step.
@@ -48,7 +49,7 @@
 //     nothing is evicted (eviction), and resources are neither measured nor resized.
 //   - Capacity is made up and the same for every node. The node is never under pressure.
 //   - Services are read when a container starts, rather than watched.
-//   - A changed Secret, ConfigMap or label reaches volumes at once, not within the minute that upstream takes.
+//   - A changed Secret, ConfigMap, trust bundle or label reaches volumes at once, not within the minute that upstream takes.
 //   - Static pods, mirror pods, image volumes, persistent volumes, CSI, devices and resource claims are not there.
 //   - Once its Node is deleted the kubelet registers again only when it is restarted, which upstream is no different in.
 package kubeletsim

@@ -18,6 +18,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"coracle/kubelet-sim/objects"
+	"coracle/kubelet-sim/podcertificate"
 	"coracle/kubelet-sim/server"
 	"coracle/kubelet-sim/volume"
 )
@@ -126,23 +127,25 @@ func (k *Kubelet) Run(ctx context.Context) error {
 	running.Wait()
 	n.workers.wait()
 	n.objects.Wait()
+	n.certificates.Wait()
 	return nil
 }
 
 // node is a Kubelet while it runs.
 type node struct {
-	config    Config
-	client    kubernetes.Interface
-	log       *slog.Logger
-	now       func() time.Time
-	disk      *volume.Disk
-	events    *events
-	objects   *objects.Store
-	tokens    *tokens
-	addresses *addresses
-	images    *images
-	workers   *workers
-	processes *processes
+	config       Config
+	client       kubernetes.Interface
+	log          *slog.Logger
+	now          func() time.Time
+	disk         *volume.Disk
+	events       *events
+	objects      *objects.Store
+	tokens       *tokens
+	certificates *podcertificate.Manager
+	addresses    *addresses
+	images       *images
+	workers      *workers
+	processes    *processes
 }
 
 func newNode(config Config) (*node, error) {
@@ -177,6 +180,10 @@ func newNode(config Config) (*node, error) {
 		processes: newProcesses(),
 	}
 	n.objects = objects.New(config.Client, log, n.workers.wake)
+	n.certificates = podcertificate.New(podcertificate.Config{
+		NodeName: config.NodeName, Client: config.Client, Now: config.Now, Log: log, Notify: n.workers.wake,
+		Event: func(pod *corev1.Pod, kind, reason, message string) { n.events.pod(pod, "", kind, reason, message) },
+	})
 	return n, nil
 }
 
@@ -192,11 +199,16 @@ func (n *node) announce(registered *corev1.Node) {
 type sources struct {
 	*objects.Store
 	*tokens
+	*podcertificate.Manager
 }
+
+// sources are this node's.
+func (n *node) sources() sources { return sources{n.objects, n.tokens, n.certificates} }
 
 // forget drops all that the node holds for a pod, but its files.
 func (n *node) forget(pod types.UID) {
 	n.objects.Unregister(pod)
 	n.tokens.forget(pod)
+	n.certificates.Forget(pod)
 	n.addresses.release(pod)
 }

@@ -74,7 +74,7 @@ func (w *worker) surroundings(ctx context.Context, pod *corev1.Pod, spec *corev1
 		w.n.log.Warn("cannot list services", "namespace", pod.Namespace, "err", err)
 		return nil, nil, &failure{reason: "CreateContainerConfigError", message: "services have not yet been read at least once, cannot construct envvars"}
 	}
-	environment, err := env.Build(ctx, pod, spec, w.self(pod), services, sources{w.n.objects, w.n.tokens})
+	environment, err := env.Build(ctx, pod, spec, w.self(pod), services, w.n.sources())
 	if err != nil {
 		return nil, nil, &failure{reason: "CreateContainerConfigError", message: err.Error()}
 	}

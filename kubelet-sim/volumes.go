@@ -37,7 +37,7 @@ func (w *worker) mount(ctx context.Context, pod *corev1.Pod) bool {
 		}
 		return v.ok
 	}
-	failures, refresh := w.n.disk.Setup(ctx, pod, w.self(pod), sources{w.n.objects, w.n.tokens}, now)
+	failures, refresh := w.n.disk.Setup(ctx, pod, w.self(pod), w.n.sources(), now)
 	if ctx.Err() != nil {
 		return false
 	}

@@ -19,12 +19,14 @@ import (
 // that names many objects which cannot be read waits for all of them at once.
 const patience = time.Second
 
-// Store holds the objects that registered pods name.
+// Store holds the objects that registered pods name, and the bundles that they select.
 type Store struct {
 	client kubernetes.Interface
 	log    *slog.Logger
 	notify func(types.UID)
 	watch  sync.WaitGroup
+
+	bundles *bundles
 
 	// mu guards items, pods and each item's users.
 	mu    sync.Mutex
@@ -35,17 +37,22 @@ type Store struct {
 // New makes a store. notify is called with each pod that names an object, after the object changed;
 // it must not block and must not call the store.
 func New(client kubernetes.Interface, log *slog.Logger, notify func(types.UID)) *Store {
-	return &Store{client: client, log: log, notify: notify, items: map[key]*item{}, pods: map[types.UID]map[key]bool{}}
+	return &Store{
+		client: client, log: log, notify: notify, bundles: newBundles(notify),
+		items: map[key]*item{}, pods: map[types.UID]map[key]bool{},
+	}
 }
 
 // Register watches what the pod names now, until it is registered again without it, or unregistered, or ctx ends.
 func (s *Store) Register(ctx context.Context, pod *corev1.Pod) {
 	s.use(ctx, pod.UID, references(pod))
+	s.bundles.use(ctx, s, pod)
 }
 
 // Unregister forgets a pod, and the objects that only it named.
 func (s *Store) Unregister(pod types.UID) {
 	s.use(context.Background(), pod, nil)
+	s.bundles.forget(pod)
 }
 
 func (s *Store) use(ctx context.Context, pod types.UID, keys map[key]bool) {

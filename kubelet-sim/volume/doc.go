@@ -18,6 +18,6 @@
 //     ConfigMaps included (upstream: pkg/volume/util/subpath), and readOnly is only told to the Runtime.
 //   - A volume cannot be mounted over a non-empty directory of another volume.
 //   - Files belong to whoever runs the program; fsGroup shows in their modes only.
-//   - Simulated are secret, configMap, projected (serviceAccountToken, secret, configMap, downwardAPI),
-//     downwardAPI, emptyDir and hostPath; sizes and media of emptyDir are not enforced.
+//   - Simulated are secret, configMap, projected (serviceAccountToken, secret, configMap, downwardAPI,
+//     clusterTrustBundle, podCertificate), downwardAPI, emptyDir and hostPath; sizes and media of emptyDir are not enforced.
 package volume

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 	"time"
 
 	authv1 "k8s.io/api/authentication/v1"
@@ -15,12 +16,17 @@ import (
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 
 	"coracle/kubelet-sim/downward"
+	"coracle/kubelet-sim/podcertificate"
 )
 
 // Sources are where contents come from. An object that does not exist is a NotFound error.
 type Sources interface {
 	Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error)
 	ConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error)
+	// TrustAnchors are the certificates that a clusterTrustBundle source selects, PEM; empty if it is optional and there are none.
+	TrustAnchors(ctx context.Context, source *corev1.ClusterTrustBundleProjection) ([]byte, error)
+	// PodCertificate answers for the index-th source of a volume; refresh is when to ask again.
+	PodCertificate(ctx context.Context, pod *corev1.Pod, volume string, index int, source *corev1.PodCertificateProjection) (credential podcertificate.Credential, refresh time.Time, err error)
 	// Token answers for a service account of the namespace; refresh is when to ask again.
 	Token(ctx context.Context, namespace, account string, request *authv1.TokenRequest) (token string, refresh time.Time, err error)
 }
@@ -28,6 +34,7 @@ type Sources interface {
 // payload collects what one volume is to contain.
 type payload struct {
 	pod     *corev1.Pod
+	volume  string // its name
 	node    downward.Node
 	sources Sources
 	mode    *int32
@@ -111,7 +118,7 @@ func (p *payload) downwardAPI(items []corev1.DownwardAPIVolumeFile) error {
 
 func (p *payload) projected(ctx context.Context, sources []corev1.VolumeProjection) error {
 	var errs []error
-	for _, source := range sources {
+	for i, source := range sources {
 		var err error
 		switch {
 		case source.Secret != nil:
@@ -122,6 +129,10 @@ func (p *payload) projected(ctx context.Context, sources []corev1.VolumeProjecti
 			err = p.downwardAPI(source.DownwardAPI.Items)
 		case source.ServiceAccountToken != nil:
 			err = p.token(ctx, source.ServiceAccountToken)
+		case source.ClusterTrustBundle != nil:
+			err = p.trustBundle(ctx, source.ClusterTrustBundle)
+		case source.PodCertificate != nil:
+			err = p.certificate(ctx, i, source.PodCertificate)
 		default:
 			err = errors.New("this kind of projected source is not simulated")
 		}
@@ -145,15 +156,50 @@ func (p *payload) token(ctx context.Context, source *corev1.ServiceAccountTokenP
 	if err != nil {
 		return err
 	}
-	if p.refresh.IsZero() || refresh.Before(p.refresh) {
-		p.refresh = refresh
-	}
-	mode := p.modeOr(nil)
-	if fsGroup(p.pod) != nil || singleUser(p.pod) {
-		mode = 0o600
-	}
-	p.files[source.Path] = File{Data: []byte(token), Mode: mode}
+	p.refreshAt(refresh)
+	p.files[source.Path] = File{Data: []byte(token), Mode: p.ownMode()}
 	return nil
+}
+
+func (p *payload) trustBundle(ctx context.Context, source *corev1.ClusterTrustBundleProjection) error {
+	anchors, err := p.sources.TrustAnchors(ctx, source)
+	if err != nil {
+		return err
+	}
+	p.files[source.Path] = File{Data: anchors, Mode: p.ownMode()}
+	return nil
+}
+
+func (p *payload) certificate(ctx context.Context, index int, source *corev1.PodCertificateProjection) error {
+	credential, refresh, err := p.sources.PodCertificate(ctx, p.pod, p.volume, index, source)
+	if err != nil {
+		return err
+	}
+	p.refreshAt(refresh)
+	for path, data := range map[string][]byte{
+		source.CredentialBundlePath: slices.Concat(credential.Key, credential.Chain),
+		source.KeyPath:              credential.Key,
+		source.CertificateChainPath: credential.Chain,
+	} {
+		if path != "" {
+			p.files[path] = File{Data: data, Mode: p.ownMode()}
+		}
+	}
+	return nil
+}
+
+func (p *payload) refreshAt(t time.Time) {
+	if !t.IsZero() && (p.refresh.IsZero() || t.Before(p.refresh)) {
+		p.refresh = t
+	}
+}
+
+// ownMode is the mode of what identifies the pod, or whom it trusts: its user's alone, if it has one.
+func (p *payload) ownMode() fs.FileMode {
+	if fsGroup(p.pod) != nil || singleUser(p.pod) {
+		return 0o600
+	}
+	return p.modeOr(nil)
 }
 
 func missing(err error, optional *bool) bool {

@@ -28,11 +28,11 @@ func (f Failure) Unwrap() error { return f.Err }
 
 // Setup makes the pod's volumes contain what they should now. It is called again whenever that may have changed;
 // contents that did not change are not written. One volume's failure does not keep the others from being set up.
-// refresh is when contents grow stale by themselves (tokens), zero for never.
+// refresh is when contents grow stale by themselves (tokens, certificates), zero for never.
 func (d *Disk) Setup(ctx context.Context, pod *corev1.Pod, node downward.Node, sources Sources, now time.Time) (failures []Failure, refresh time.Time) {
 	for i := range pod.Spec.Volumes {
 		volume := &pod.Spec.Volumes[i]
-		p := &payload{pod: pod, node: node, sources: sources, files: Files{}}
+		p := &payload{pod: pod, volume: volume.Name, node: node, sources: sources, files: Files{}}
 		if err := d.setup(ctx, p, volume, now); err != nil {
 			failures = append(failures, Failure{Volume: volume.Name, Err: err})
 		}

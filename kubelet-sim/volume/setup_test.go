@@ -3,6 +3,7 @@ package volume
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,9 +19,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"coracle/kubelet-sim/downward"
+	"coracle/kubelet-sim/podcertificate"
 )
 
-// sources has one Secret, one ConfigMap and tokens.
+// sources has one Secret, one ConfigMap, tokens, anchors and certificates.
 type sources struct{ secret map[string][]byte }
 
 func (s sources) Secret(_ context.Context, _, name string) (*corev1.Secret, error) {
@@ -42,6 +44,20 @@ func (sources) Token(_ context.Context, namespace, account string, request *auth
 		return "", time.Time{}, errors.New(`failed to fetch token: serviceaccounts "" not found`)
 	}
 	return "token of " + namespace + "/" + account + " for " + strings.Join(request.Spec.Audiences, ",") + " in " + string(request.Spec.BoundObjectRef.UID), now.Add(time.Hour), nil
+}
+
+func (sources) TrustAnchors(_ context.Context, source *corev1.ClusterTrustBundleProjection) ([]byte, error) {
+	return []byte("anchors of " + *source.Name), nil
+}
+
+func (sources) PodCertificate(_ context.Context, pod *corev1.Pod, volume string, index int, source *corev1.PodCertificateProjection) (podcertificate.Credential, time.Time, error) {
+	if source.SignerName == "" {
+		return podcertificate.Credential{}, time.Time{}, errors.New("credential bundle is not issued yet")
+	}
+	return podcertificate.Credential{
+		Key:   fmt.Appendf(nil, "key of %s in %s %d\n", pod.Name, volume, index),
+		Chain: []byte("chain of " + source.SignerName + "\n"),
+	}, now.Add(time.Hour), nil
 }
 
 func openDisk(t *testing.T) *Disk {
@@ -128,6 +144,29 @@ func TestSetup(t *testing.T) {
 				pod.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: new(int64(1000))}
 			},
 			dir: "kubernetes.io~projected/v", want: map[string]string{"token": "token of blue/some-sa for  in uid-1"}, modes: map[string]fs.FileMode{"token": 0o600}},
+		{name: "whom a pod trusts, and who it is, in all forms", volume: corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+			DefaultMode: new(int32(0o440)), Sources: []corev1.VolumeProjection{
+				{ClusterTrustBundle: &corev1.ClusterTrustBundleProjection{Name: new("boats"), Path: "trust/ca.pem"}},
+				{PodCertificate: &corev1.PodCertificateProjection{SignerName: "example.com/a", CredentialBundlePath: "both.pem"}},
+				{PodCertificate: &corev1.PodCertificateProjection{SignerName: "example.com/b", KeyPath: "key.pem", CertificateChainPath: "chain.pem"}}}}}},
+			dir: "kubernetes.io~projected/v",
+			want: map[string]string{
+				"trust/ca.pem": "anchors of boats", "both.pem": "key of web in v 1\nchain of example.com/a\n",
+				"key.pem": "key of web in v 2\n", "chain.pem": "chain of example.com/b\n",
+			},
+			modes: map[string]fs.FileMode{"trust/ca.pem": 0o440, "both.pem": 0o440, "key.pem": 0o440, "chain.pem": 0o440}},
+		{name: "the key of a pod with one user is for that user alone, and what it trusts", volume: corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+			Sources: []corev1.VolumeProjection{
+				{ClusterTrustBundle: &corev1.ClusterTrustBundleProjection{Name: new("boats"), Path: "ca.pem"}},
+				{PodCertificate: &corev1.PodCertificateProjection{SignerName: "example.com/a", KeyPath: "key.pem"}}}}}},
+			edit: func(pod *corev1.Pod) {
+				pod.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: new(int64(1000))}
+			},
+			dir: "kubernetes.io~projected/v", want: map[string]string{"ca.pem": "anchors of boats", "key.pem": "key of web in v 1\n"},
+			modes: map[string]fs.FileMode{"ca.pem": 0o600, "key.pem": 0o600}},
+		{name: "a certificate that is not there yet", volume: corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+			Sources: []corev1.VolumeProjection{{PodCertificate: &corev1.PodCertificateProjection{KeyPath: "key.pem"}}}}}},
+			err: `MountVolume.SetUp failed for volume "v" : credential bundle is not issued yet`},
 		{name: "several projected sources that fail", volume: corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
 			Sources: []corev1.VolumeProjection{{Secret: &corev1.SecretProjection{LocalObjectReference: local("none")}}, {ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token"}}}}}},
 			edit: func(pod *corev1.Pod) { pod.Spec.ServiceAccountName = "" },
