@@ -132,7 +132,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		admission.CertificateSigning{Authz: authorizers},
 		admission.CertificateSubjectRestriction{},
 		admission.ClusterTrustBundleAttest{Authz: authorizers},
-		admission.PodCertificateSigning{Authz: authorizers},
+		admission.PodCertificateSigning{Authz: authorizers, Now: config.Now},
 		admission.PodSecurityLabels{},
 		admission.Escalation{Policy: policy, Authz: authorizers},
 		admission.ResourceQuota{Quotas: objects, Now: config.Now},
