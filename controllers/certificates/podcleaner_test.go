@@ -1,6 +1,7 @@
 package certificates_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,9 +43,9 @@ func TestPodCleaner(t *testing.T) {
 			w.Add(&certificatesv1.PodCertificateRequest{
 				ObjectMeta: metav1.ObjectMeta{Namespace: "blue", Name: "req-1", CreationTimestamp: metav1.Now()},
 			})
-			var jump time.Duration
-			w.Start(certificates.NewPodCleaner(w.Client, w.Factory, func() time.Time { return time.Now().Add(jump) }, w.Log))
-			jump = time.Hour
+			var jump atomic.Int64
+			w.Start(certificates.NewPodCleaner(w.Client, w.Factory, func() time.Time { return time.Now().Add(time.Duration(jump.Load())) }, w.Log))
+			jump.Store(int64(time.Hour))
 			w.Advance(5 * time.Minute)
 			if _, err := api.Get(t.Context(), "req-1", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 				t.Errorf("it is still there: %v", err)

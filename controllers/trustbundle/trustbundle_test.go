@@ -2,7 +2,9 @@ package trustbundle_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -127,16 +129,17 @@ func TestPublisher(t *testing.T) {
 // A pod that starts in the middle of a change finds one bundle or both, never none.
 func TestPublisher_DeletesTheOldOnlyWhenTheNewIsThere(t *testing.T) {
 	looptest.Run(t, []runtime.Object{bundle(staleName, trustbundle.Signer, "an old CA")}, func(t *testing.T, w *looptest.World) {
-		refuse := true
+		var refuse atomic.Bool
+		refuse.Store(true)
 		w.Client.PrependReactor("create", "clustertrustbundles", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return refuse, nil, errors.New("the server is busy")
+			return refuse.Load(), nil, errors.New("the server is busy")
 		})
 		w.Start(trustbundle.New(w.Client, w.Factory, func() []byte { return []byte("the first CA") }, w.Log))
 		if diff := cmp.Diff(map[string]string{staleName: "an old CA"}, contents(t, w)); diff != "" {
 			t.Errorf("while the new one cannot be made (-want +got):\n%s", diff)
 		}
-		refuse = false
-		w.Advance(31e9)
+		refuse.Store(false)
+		w.Advance(time.Minute)
 		if diff := cmp.Diff(map[string]string{firstName: "the first CA"}, contents(t, w)); diff != "" {
 			t.Errorf("afterwards (-want +got):\n%s", diff)
 		}

@@ -201,6 +201,7 @@ func TestTrustAnchors_ServerRefuses(t *testing.T) {
 		}
 		refuse.Store(false)
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if _, err := store.TrustAnchors(ctx, named("plain")); err != nil || told != 1 {
 			t.Errorf("after the server changed its mind: %v, told %d times", err, told)
 		}
