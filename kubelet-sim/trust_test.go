@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,11 +80,7 @@ func TestVolumes_TrustBundle(t *testing.T) {
 func TestVolumes_PodCertificate(t *testing.T) {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "blue", Name: "some-sa", UID: "account-uid"}}
 	inCluster(t, func(c *cluster) {
-		c.on("create", "podcertificaterequests", func(action clienttesting.Action) (bool, runtime.Object, error) {
-			r := action.(clienttesting.CreateActionImpl).GetObject().(*certificatesv1.PodCertificateRequest)
-			r.Name, r.CreationTimestamp = r.GenerateName+"of-"+r.Spec.PodName, metav1.Now()
-			return false, nil, nil
-		})
+		last := c.serveRequests()
 		source := corev1.VolumeProjection{PodCertificate: &corev1.PodCertificateProjection{SignerName: "example.com/boats", KeyType: "ED25519", CredentialBundlePath: "web.pem"}}
 		c.create(newPod("web", projects(source)))
 		c.create(newPod("bad", projects(source)))
@@ -93,7 +91,7 @@ func TestVolumes_PodCertificate(t *testing.T) {
 		end := func(pod, kind string) {
 			t.Helper()
 			api := c.client.CertificatesV1().PodCertificateRequests("blue")
-			r, err := api.Get(c.Context(), "req-of-"+pod, metav1.GetOptions{})
+			r, err := api.Get(c.Context(), last(pod), metav1.GetOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,13 +120,46 @@ func TestVolumes_PodCertificate(t *testing.T) {
 			}
 		}
 		want := []string{
-			`Denied: PodCertificateRequest blue/req-of-bad was denied, reason="Rule", message="no boats"`,
+			`Denied: PodCertificateRequest blue/req-1-of-bad was denied, reason="Rule", message="no boats"`,
 			`FailedMount: MountVolume.SetUp failed for volume "tls" : PodCertificateRequest was permanently denied: reason="Rule" message="no boats"`,
 		}
 		if diff := cmp.Diff(want, told); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
+
+		// A kubelet that starts again has forgotten the key. The pod keeps its file until there is another.
+		c.restartAfter(time.Minute)
+		c.wantState("web", "Running web=running")
+		if got := c.read("pods/blue/web/web/tls/web.pem"); got != string(bundle) || last("web") != "req-2-of-web" {
+			t.Errorf("after a restart: asked by %s, and the file is\n%s", last("web"), got)
+		}
+		end("web", certificatesv1.PodCertificateRequestConditionTypeIssued)
+		if got := []byte(c.read("pods/blue/web/web/tls/web.pem")); string(got) == string(bundle) {
+			t.Error("the file is still the old one")
+		} else if _, err := tls.X509KeyPair(got, got); err != nil {
+			t.Errorf("%v:\n%s", err, got)
+		}
 	}, account)
+}
+
+// serveRequests names requests as the server does, by whom they are for. The newest of a pod is last's.
+func (c *cluster) serveRequests() (last func(pod string) string) {
+	var mu sync.Mutex
+	made := map[string]int{}
+	name := func(pod string) string { return fmt.Sprintf("req-%d-of-%s", made[pod], pod) }
+	c.on("create", "podcertificaterequests", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		r := action.(clienttesting.CreateActionImpl).GetObject().(*certificatesv1.PodCertificateRequest)
+		mu.Lock()
+		defer mu.Unlock()
+		made[r.Spec.PodName]++
+		r.Name, r.CreationTimestamp = name(r.Spec.PodName), metav1.Now()
+		return false, nil, nil
+	})
+	return func(pod string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return name(pod)
+	}
 }
 
 // issue signs what a request proves to have.
