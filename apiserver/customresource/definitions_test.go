@@ -39,6 +39,8 @@ type decodeDefinition struct{}
 
 func (decodeDefinition) Body(kv storage.KV) ([]byte, error) { return kv.Value, nil }
 
+func (decodeDefinition) Adopt(any, int64) {}
+
 func (decodeDefinition) Decode(_ string, body []byte) (any, error) {
 	crd := &apiextensionsv1.CustomResourceDefinition{}
 	return crd, json.Unmarshal(body, crd)

@@ -208,7 +208,7 @@ func KeepTimes(obj, old runtime.Object) error {
 		return err
 	}
 	now, then := m.GetManagedFields(), before.GetManagedFields()
-	if len(now) != len(then) {
+	if len(now) != len(then) || len(now) == 0 {
 		return nil
 	}
 	for i := range now {

@@ -92,11 +92,11 @@ func (r *Registry) Object(k *catalog.Kind, e *cache.Entry) (runtime.Object, erro
 // Create stores a new object, which is the registry's from then on.
 // Errors: AlreadyExists.
 func (r *Registry) Create(ctx context.Context, k *catalog.Kind, obj runtime.Object) (*cache.Entry, error) {
-	key, value, err := r.encode(k, obj)
+	key, value, stored, err := r.encode(k, obj)
 	if err != nil {
 		return nil, err
 	}
-	e, err := r.cache.Create(ctx, key, value)
+	e, err := r.cache.Create(ctx, key, value, stored)
 	if errors.Is(err, storage.ErrExists) {
 		return nil, apierrors.NewAlreadyExists(k.Qualified(), key[strings.LastIndexByte(key, '/')+1:])
 	}
@@ -106,7 +106,7 @@ func (r *Registry) Create(ctx context.Context, k *catalog.Kind, obj runtime.Obje
 // Update replaces an object whose present state is current. An update that changes nothing writes nothing.
 // Errors: storage.ErrConflict, storage.ErrNotFound.
 func (r *Registry) Update(ctx context.Context, k *catalog.Kind, obj runtime.Object, current *cache.Entry) (*cache.Entry, error) {
-	_, value, err := r.encode(k, obj)
+	_, value, stored, err := r.encode(k, obj)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (r *Registry) Update(ctx context.Context, k *catalog.Kind, obj runtime.Obje
 			return current, nil
 		}
 	}
-	return r.cache.Update(ctx, current.Key, value, current.Revision)
+	return r.cache.Update(ctx, current.Key, value, stored, current.Revision)
 }
 
 // Delete removes an object whose present state is current.
@@ -124,26 +124,30 @@ func (r *Registry) Delete(ctx context.Context, k *catalog.Kind, current *cache.E
 	return r.cache.Delete(ctx, current.Key, current.Revision)
 }
 
-// encode gives the key and the stored form of an object, which loses its resourceVersion by it.
-func (r *Registry) encode(k *catalog.Kind, obj runtime.Object) (string, []byte, error) {
+// encode gives the key and the stored form of an object, which loses its resourceVersion by it, and the object that is read from
+// it: nil for a custom one, whose numbers may be read as others than they were made.
+func (r *Registry) encode(k *catalog.Kind, obj runtime.Object) (key string, value []byte, stored any, err error) {
 	m, err := meta.Accessor(obj)
 	if err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
-	key := r.Key(k, m.GetNamespace(), m.GetName())
+	key = r.Key(k, m.GetNamespace(), m.GetName())
 	if k.ToStored != nil {
 		if obj, err = k.ToStored(obj); err != nil {
-			return "", nil, err
+			return "", nil, nil, err
 		}
 		if m, err = meta.Accessor(obj); err != nil {
-			return "", nil, err
+			return "", nil, nil, err
 		}
 	} else {
 		obj.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
 	}
 	m.SetResourceVersion("")
-	value, err := wire.Stored(obj)
-	return key, value, err
+	if k.Custom == nil {
+		stored = obj
+	}
+	value, err = wire.Stored(obj)
+	return key, value, stored, err
 }
 
 // Listing is part of what lies under a prefix, as of one revision.

@@ -2,8 +2,11 @@ package wire
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -40,6 +43,30 @@ func (c StoredCodec) Decode(key string, body []byte) (any, error) {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return obj, nil
+}
+
+// Adopt gives a written object its resourceVersion, and its times the form in which they are read: those of conditions but for
+// their fractions of a second.
+func (c StoredCodec) Adopt(object any, revision int64) {
+	m, ok := object.(metav1.Object)
+	if !ok {
+		return
+	}
+	m.SetResourceVersion(strconv.FormatInt(revision, 10))
+	m.SetCreationTimestamp(*asRead(new(m.GetCreationTimestamp())))
+	m.SetDeletionTimestamp(asRead(m.GetDeletionTimestamp()))
+	owners := slices.Clone(m.GetManagedFields())
+	for i := range owners {
+		owners[i].Time = asRead(owners[i].Time)
+	}
+	m.SetManagedFields(owners)
+}
+
+func asRead(t *metav1.Time) *metav1.Time {
+	if t.IsZero() {
+		return t
+	}
+	return new(metav1.Unix(t.Unix(), 0))
 }
 
 // CoreGroup stands for the group without a name in keys.

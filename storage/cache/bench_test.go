@@ -15,7 +15,7 @@ func fill(b *testing.B, c *cache.Cache, n int) {
 	for w := range 32 {
 		wg.Go(func() {
 			for i := w; i < n; i += 32 {
-				if _, err := c.Create(b.Context(), key("bench", fmt.Sprintf("%06d", i)), value); err != nil {
+				if _, err := c.Create(b.Context(), key("bench", fmt.Sprintf("%06d", i)), value, nil); err != nil {
 					b.Error(err)
 				}
 			}
@@ -65,7 +65,7 @@ func BenchmarkFanOut(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var err error
-		if e, err = c.Update(b.Context(), e.Key, value, e.Revision); err != nil {
+		if e, err = c.Update(b.Context(), e.Key, value, nil, e.Revision); err != nil {
 			b.Fatal(err)
 		}
 		for _, w := range watchers {
@@ -85,7 +85,7 @@ func BenchmarkCreate(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				i++
-				if _, err := c.Create(b.Context(), key("new", fmt.Sprint(i)), value); err != nil {
+				if _, err := c.Create(b.Context(), key("new", fmt.Sprint(i)), value, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

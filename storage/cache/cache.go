@@ -39,6 +39,8 @@ type Cache struct {
 	hooks    []hook
 	waiting  []waiter
 	failed   error // why the cache has stopped
+
+	written sync.Map // objects of values that are being written, by the address of the value's first byte
 }
 
 type hook struct {
@@ -87,7 +89,30 @@ func (c *Cache) entry(kv storage.KV) (*Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", kv.Key, err)
 	}
-	return &Entry{Key: kv.Key, Revision: kv.Revision, Created: kv.Created, Body: body, codec: c.codec}, nil
+	e := &Entry{Key: kv.Key, Revision: kv.Revision, Created: kv.Created, Body: body, codec: c.codec}
+	if object, ok := c.written.LoadAndDelete(address(kv.Value)); ok {
+		c.codec.Adopt(object, kv.Revision)
+		e.object.Store(&object)
+	}
+	return e, nil
+}
+
+// hand keeps a value's object until the value comes back from the store, if the store returns the bytes that it was given. The
+// function that it returns forgets the object.
+func (c *Cache) hand(value []byte, object any) (forget func()) {
+	at := address(value)
+	if object == nil || at == nil {
+		return func() {}
+	}
+	c.written.Store(at, object)
+	return func() { c.written.Delete(at) }
+}
+
+func address(value []byte) *byte {
+	if len(value) == 0 {
+		return nil
+	}
+	return &value[0]
 }
 
 // Revision is the newest revision that the cache has reached.
@@ -214,16 +239,19 @@ func (c *Cache) listPast(ctx context.Context, prefix string, revision int64, fro
 	return s, nil
 }
 
-// Create stores a key that must not exist. Errors: storage.ErrExists.
-func (c *Cache) Create(ctx context.Context, key string, value []byte) (*Entry, error) {
+// Create stores a key that must not exist. The object, if it is not nil, is what decoding the value gives, which is spared then; it
+// is the cache's from now on. Errors: storage.ErrExists.
+func (c *Cache) Create(ctx context.Context, key string, value []byte, object any) (*Entry, error) {
+	defer c.hand(value, object)()
 	revision, err := c.store.Create(ctx, key, value)
-	return c.written(ctx, key, revision, err)
+	return c.arrived(ctx, key, revision, err)
 }
 
-// Update replaces a key's value. Errors: storage.ErrNotFound, storage.ErrConflict.
-func (c *Cache) Update(ctx context.Context, key string, value []byte, expected int64) (*Entry, error) {
+// Update replaces a key's value. The object is as for Create. Errors: storage.ErrNotFound, storage.ErrConflict.
+func (c *Cache) Update(ctx context.Context, key string, value []byte, object any, expected int64) (*Entry, error) {
+	defer c.hand(value, object)()
 	revision, err := c.store.Update(ctx, key, value, expected)
-	return c.written(ctx, key, revision, err)
+	return c.arrived(ctx, key, revision, err)
 }
 
 // Delete removes a key and returns its last state. Errors: storage.ErrNotFound, storage.ErrConflict.
@@ -245,8 +273,8 @@ func (c *Cache) Delete(ctx context.Context, key string, expected int64) (*Entry,
 
 var errVanished = errors.New("the key was changed again at once")
 
-// written waits for a write to arrive and returns its entry.
-func (c *Cache) written(ctx context.Context, key string, revision int64, err error) (*Entry, error) {
+// arrived waits for a write to arrive and returns its entry.
+func (c *Cache) arrived(ctx context.Context, key string, revision int64, err error) (*Entry, error) {
 	if err == nil {
 		err = c.WaitFor(ctx, revision)
 	}

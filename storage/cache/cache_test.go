@@ -38,9 +38,9 @@ func TestWrites_ThatFailSayWhy(t *testing.T) {
 	c, _ := open(t, cache.Options{})
 	a, none := key("ns", "a"), key("ns", "none")
 	e := create(t, c, a, "1")
-	_, exists := c.Create(t.Context(), a, nil)
-	_, conflict := c.Update(t.Context(), a, nil, e.Revision+7)
-	_, missing := c.Update(t.Context(), none, nil, e.Revision)
+	_, exists := c.Create(t.Context(), a, nil, nil)
+	_, conflict := c.Update(t.Context(), a, nil, nil, e.Revision+7)
+	_, missing := c.Update(t.Context(), none, nil, nil, e.Revision)
 	_, conflictDelete := c.Delete(t.Context(), a, e.Revision+7)
 	_, missingDelete := c.Delete(t.Context(), none, e.Revision)
 	for want, got := range map[error][]error{
@@ -229,7 +229,7 @@ func TestClosedStore_EndsReadersAndWatches(t *testing.T) {
 	if _, err := c.Watch(t.Context(), pods, 0, cache.WatchOptions{}); !errors.Is(err, storage.ErrClosed) {
 		t.Errorf("a new watch says %v", err)
 	}
-	if _, err := c.Create(t.Context(), key("x", "a"), nil); !errors.Is(err, storage.ErrClosed) {
+	if _, err := c.Create(t.Context(), key("x", "a"), nil, nil); !errors.Is(err, storage.ErrClosed) {
 		t.Errorf("a write says %v", err)
 	}
 }
@@ -245,12 +245,12 @@ func TestWriters_ManyAtOnceAreSeenInOneOrder(t *testing.T) {
 	for i := range writers {
 		wg.Go(func() {
 			own := key("w", fmt.Sprint(i))
-			e, err := c.Create(t.Context(), own, []byte("0"))
+			e, err := c.Create(t.Context(), own, []byte("0"), nil)
 			for n := 1; n < each && err == nil; n++ {
 				if got, ok := c.Get(own); !ok || got.Revision != e.Revision {
 					t.Errorf("writer %d reads what is not its own write", i)
 				}
-				e, err = c.Update(t.Context(), own, fmt.Append(nil, n), e.Revision)
+				e, err = c.Update(t.Context(), own, fmt.Append(nil, n), nil, e.Revision)
 			}
 			if err != nil {
 				t.Errorf("writer %d: %v", i, err)

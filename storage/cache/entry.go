@@ -12,6 +12,8 @@ type Codec interface {
 	Body(kv storage.KV) ([]byte, error)
 	// Decode reads a body. It is called when somebody first asks for the object.
 	Decode(key string, body []byte) (any, error)
+	// Adopt makes of an object whose value was written at a revision what decoding the body would have given.
+	Adopt(object any, revision int64)
 }
 
 // Entry is the state of one key. It is shared: nobody may change it, nor what Object returns.

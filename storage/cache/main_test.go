@@ -22,6 +22,15 @@ func (plain) Body(kv storage.KV) ([]byte, error) {
 	return fmt.Appendf(nil, "%s@%d", kv.Value, kv.Revision), nil
 }
 
+func (plain) Adopt(object any, revision int64) {
+	if o, ok := object.(*handed); ok {
+		o.revision = revision
+	}
+}
+
+// handed is an object that a test hands to a cache with its value.
+type handed struct{ revision int64 }
+
 func (plain) Decode(key string, body []byte) (any, error) { return key + "=" + string(body), nil }
 
 func openStore(t testing.TB, path string) *bolt.Store {
@@ -62,7 +71,7 @@ func key(namespace, name string) string { return pods + namespace + "/" + name }
 
 func create(t testing.TB, c *cache.Cache, key, value string) *cache.Entry {
 	t.Helper()
-	e, err := c.Create(t.Context(), key, []byte(value))
+	e, err := c.Create(t.Context(), key, []byte(value), nil)
 	if err != nil {
 		t.Fatalf("create %s: %v", key, err)
 	}
@@ -71,7 +80,7 @@ func create(t testing.TB, c *cache.Cache, key, value string) *cache.Entry {
 
 func update(t testing.TB, c *cache.Cache, key, value string, at int64) *cache.Entry {
 	t.Helper()
-	e, err := c.Update(t.Context(), key, []byte(value), at)
+	e, err := c.Update(t.Context(), key, []byte(value), nil, at)
 	if err != nil {
 		t.Fatalf("update %s: %v", key, err)
 	}
