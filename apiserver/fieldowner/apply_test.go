@@ -38,12 +38,8 @@ func TestAppliesAsToTheWhole(t *testing.T) {
 					where := fmt.Sprintf("object %d, step %d of seed %d", n, step, seed)
 					wanted := some(t, k, rnd)
 					manager, force := []string{"one", "other"}[rnd.IntN(2)], rnd.IntN(2) == 0
-					fm, err := owners.Manager(k, "")
-					if err != nil {
-						t.Fatal(err)
-					}
 					before := text(t, live)
-					want, wantErr := fm.Apply(live.DeepCopyObject(), wanted.DeepCopy(), manager, force)
+					want, wantErr := upstream(t, owners, k, "").Apply(live.DeepCopyObject(), wanted.DeepCopy(), manager, force)
 					got, gotErr := owners.Apply(k, "", live, wanted.DeepCopy(), manager, force)
 					if text(t, live) != before {
 						t.Fatalf("%s: the live object was changed", where)

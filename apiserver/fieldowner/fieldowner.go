@@ -77,7 +77,7 @@ func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.Fi
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", k.GroupVersionKind, err)
 	}
-	m, err := managedfields.NewDefaultFieldManager(converter, o.scheme, noDefaults{}, creater{k}, k.GroupVersionKind, k.GroupVersion(), subresource, resets(k, subresource))
+	m, err := managedfields.NewDefaultFieldManager(converter, ownless{o.scheme}, noDefaults{}, creater{k}, k.GroupVersionKind, k.GroupVersion(), subresource, resets(k, subresource))
 	if err != nil {
 		return nil, fmt.Errorf("field manager of %s: %w", k.GroupVersionKind, err)
 	}
@@ -166,6 +166,27 @@ func resets(k *catalog.Kind, subresource string) map[fieldpath.APIVersion]fieldp
 	return map[fieldpath.APIVersion]fieldpath.Filter{
 		fieldpath.APIVersion(k.GroupVersion().String()): fieldpath.NewExcludeSetFilter(set),
 	}
+}
+
+// ownless converts objects for a field manager, which has taken their owners out before and puts them back in behind, and meanwhile
+// would compare them as if they were fields like others. An object of the right version need not be copied: nothing changes it.
+type ownless struct{ *runtime.Scheme }
+
+// ConvertToVersion implements runtime.ObjectConvertor.
+func (o ownless) ConvertToVersion(in runtime.Object, to runtime.GroupVersioner) (runtime.Object, error) {
+	kind := in.GetObjectKind().GroupVersionKind()
+	v := reflect.ValueOf(in)
+	gvk, ok := to.KindForGroupVersionKinds([]schema.GroupVersionKind{kind})
+	if _, general := in.(runtime.Unstructured); general || !ok || gvk != kind || v.Kind() != reflect.Pointer {
+		return o.Scheme.ConvertToVersion(in, to)
+	}
+	out := reflect.New(v.Elem().Type())
+	out.Elem().Set(v.Elem())
+	obj := out.Interface().(runtime.Object)
+	if m, err := meta.Accessor(obj); err == nil {
+		m.SetManagedFields(nil)
+	}
+	return obj, nil
 }
 
 // noDefaults: objects are defaulted where all objects are, by the catalog's rows.

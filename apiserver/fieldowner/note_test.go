@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/managedfields"
 
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/wire"
@@ -110,13 +111,20 @@ func TestNothingOfAPodTakesComparing(t *testing.T) {
 // whole notes by comparing the objects as they are.
 func whole(t *testing.T, o *Owners, k *catalog.Kind, subresource string, obj, old runtime.Object, manager string) (runtime.Object, error) {
 	t.Helper()
-	m, err := o.Manager(k, subresource)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := upstream(t, o, k, subresource)
 	old = old.DeepCopyObject()
 	old.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
 	return m.Update(old, obj.DeepCopyObject(), manager)
+}
+
+// upstream is the manager of a kind as upstream makes it, which converts and compares objects as they are.
+func upstream(t *testing.T, o *Owners, k *catalog.Kind, subresource string) *managedfields.FieldManager {
+	t.Helper()
+	m, err := managedfields.NewDefaultFieldManager(o.converter(), o.scheme, noDefaults{}, creater{k}, k.GroupVersionKind, k.GroupVersion(), subresource, resets(k, subresource))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func same(t *testing.T, where string, want, got runtime.Object) {
