@@ -27,7 +27,7 @@ type Entry struct {
 	object atomic.Pointer[any]
 }
 
-// Object is the decoded body. It is decoded when first asked for, and kept.
+// Object is the decoded body. It is decoded when first asked for, and kept for as long as it is the present state, or nearly so.
 func (e *Entry) Object() (any, error) {
 	if v := e.object.Load(); v != nil {
 		return *v, nil
@@ -37,7 +37,9 @@ func (e *Entry) Object() (any, error) {
 		return nil, err
 	}
 	if !e.object.CompareAndSwap(nil, &v) {
-		return *e.object.Load(), nil // somebody else was quicker: all share one
+		if shared := e.object.Load(); shared != nil {
+			return *shared, nil // somebody else was quicker: all share one
+		}
 	}
 	return v, nil
 }

@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -42,5 +43,31 @@ func TestObjects_AreThoseThatWereHandedOver(t *testing.T) {
 	}
 	if got, err := e.Object(); err != nil || got == object || e.Key+"="+string(e.Body) != got {
 		t.Errorf("the object is %v (%v); want what the bytes say", got, err)
+	}
+}
+
+func TestObjects_OfStatesThatArePastAreLetGo(t *testing.T) {
+	c, _ := open(t, cache.Options{})
+	object := &handed{}
+	first, err := c.Create(t.Context(), key("pods", "a"), []byte("0"), object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := &handed{}
+	if _, err := c.Create(t.Context(), key("pods", "b"), []byte("0"), kept); err != nil {
+		t.Fatal(err)
+	}
+	for e, n := first, 0; n < 400; n++ {
+		if e, err = c.Update(t.Context(), key("pods", "a"), fmt.Append(nil, n), nil, e.Revision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := first.Object(); err != nil || got == object {
+		t.Errorf("the object of a state that is long past is %v (%v), want one decoded anew", got, err)
+	}
+	if e, ok := c.Get(key("pods", "b")); !ok {
+		t.Error("the other key is gone")
+	} else if got, _ := e.Object(); got != kept {
+		t.Error("the object of a state that holds still was let go")
 	}
 }

@@ -248,6 +248,22 @@ func (c *Cache) remember(e *Event) {
 		c.ring = append(make([]*Event, 0, 2*c.options.Events), c.ring[c.options.Events:]...)
 	}
 	c.ring = append(c.ring, e)
+	if behind := len(c.ring) - 1 - fresh; behind >= 0 {
+		c.forget(c.ring[behind])
+	}
+}
+
+// fresh is for how many events objects are kept that are no more: watchers still ask for them.
+const fresh = 256
+
+// forget lets go of the decoded objects of states that are past. Whoever asks for one later decodes it again.
+func (c *Cache) forget(e *Event) {
+	if e.Prev != nil {
+		e.Prev.object.Store(nil)
+	}
+	if now, ok := c.tree.Get(e.Entry); !ok || now != e.Entry {
+		e.Entry.object.Store(nil)
+	}
 }
 
 // fail ends the cache: what is waited for comes no more.
