@@ -67,7 +67,7 @@ func (c *call) assign(f wire.Format, b *corev1.Binding, opts *metav1.CreateOptio
 	if err := c.admit(b, opts); err != nil {
 		return err
 	}
-	_, _, err := c.applyChange(change{
+	_, _, err := c.admitted().applyChange(change{
 		options: opts,
 		dryRun:  dryRun(opts.DryRun),
 		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {

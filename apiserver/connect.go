@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -82,7 +83,7 @@ func (c *call) logs() error {
 		c.w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	at, err := c.kubeletOf(pod.Spec.NodeName)
+	at, err := c.network().kubeletOf(pod.Spec.NodeName)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (c *call) logs() error {
 	if err != nil {
 		return err
 	}
-	answer, err := c.kubeletTransport(o.InsecureSkipTLSVerifyBackend).RoundTrip(request)
+	answer, err := c.network().kubeletTransport(o.InsecureSkipTLSVerifyBackend).RoundTrip(request)
 	if err != nil {
 		return plain((&url.Error{Op: "Get", URL: to.String(), Err: err}).Error())
 	}
@@ -209,10 +210,14 @@ func (c *call) connect() error {
 	if err := c.mayConnect(); err != nil {
 		return err
 	}
-	container, q, err := c.streamed()
+	opts, err := c.streamOptions()
 	if err != nil {
 		return err
 	}
+	if err := c.connecting(opts); err != nil {
+		return err
+	}
+	container, q := kubeletParameters(opts)
 	pod, err := c.pod(c.info.Name)
 	if err != nil {
 		return err
@@ -224,20 +229,17 @@ func (c *call) connect() error {
 		}
 		path = "/" + c.sub.Name + "/" + pod.Namespace + "/" + pod.Name + "/" + container
 	}
-	if err := c.connecting(); err != nil {
-		return err
-	}
 	if pod.Spec.NodeName == "" {
 		return apierrors.NewBadRequest(fmt.Sprintf("pod %s does not have a host assigned", pod.Name))
 	}
-	at, err := c.kubeletOf(pod.Spec.NodeName)
+	at, err := c.network().kubeletOf(pod.Spec.NodeName)
 	if err != nil {
 		return err
 	}
 	if c.r.Header.Get("Upgrade") == "" {
 		return apierrors.NewBadRequest("Upgrade request required")
 	}
-	return c.proxy(relayed{to: &url.URL{Scheme: "https", Host: at.address(), Path: path, RawQuery: q.Encode()}, transport: c.kubeletTransport(false)})
+	return c.proxy(relayed{to: &url.URL{Scheme: "https", Host: at.address(), Path: path, RawQuery: q.Encode()}, transport: c.network().kubeletTransport(false)})
 }
 
 // mayConnect asks for the permission to create: a browser's WebSocket comes by GET, and is no smaller thing for that.
@@ -259,38 +261,65 @@ func (c *call) mayConnect() error {
 	return apierrors.NewForbidden(gr, c.info.Name, fmt.Errorf("%s", answer.Reason()))
 }
 
-// streamed reads the parameters of a stream, and says them as a kubelet wants them.
-func (c *call) streamed() (container string, q url.Values, err error) {
+// streamOptions reads the parameters of a stream.
+func (c *call) streamOptions() (runtime.Object, error) {
 	given := c.r.URL.Query()
-	p, q := &parameters{q: given}, url.Values{}
-	if c.sub.Name == "portforward" {
+	p := &parameters{q: given}
+	switch o := c.sub.New().(type) {
+	case *corev1.PodPortForwardOptions:
 		for _, port := range given["ports"] {
-			if _, err := strconv.ParseInt(port, 10, 32); err != nil {
-				return "", nil, apierrors.NewBadRequest(err.Error())
+			n, err := strconv.ParseInt(port, 10, 32)
+			if err != nil {
+				return nil, apierrors.NewBadRequest(err.Error())
 			}
+			o.Ports = append(o.Ports, int32(n))
 		}
-		if len(given["ports"]) > 0 {
-			q.Set("port", strings.Join(given["ports"], ","))
-		}
-		return "", q, nil
+		return o, nil
+	case *corev1.PodAttachOptions:
+		o.Stdin, o.Stdout, o.Stderr, o.TTY, o.Container = p.flag("stdin"), p.flag("stdout"), p.flag("stderr"), p.flag("tty"), given.Get("container")
+		return o, nil
+	case *corev1.PodExecOptions:
+		o.Stdin, o.Stdout, o.Stderr, o.TTY, o.Container = p.flag("stdin"), p.flag("stdout"), p.flag("stderr"), p.flag("tty"), given.Get("container")
+		o.Command = given["command"]
+		return o, nil
+	default:
+		return nil, apierrors.NewInternalError(fmt.Errorf("%T are no parameters of a stream", o))
 	}
-	for name, theirs := range map[string]string{"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"} {
-		if p.flag(name) {
-			q.Set(theirs, "1")
-		}
-	}
-	if c.sub.Name == "exec" {
-		q["command"] = given["command"]
-	}
-	return given.Get("container"), q, nil
 }
 
-// connecting asks admission, which may refuse.
-func (c *call) connecting() error {
-	a := &admission.Attributes{
-		Operation: admission.Connect, Kind: c.kind, Subresource: c.sub.Name, Namespace: c.info.Namespace, Name: c.info.Name, User: userOf(c.r),
-		Warn: func(text string) { warn(c.r.Context(), text) },
+// kubeletParameters are those of a stream as a kubelet wants them.
+func kubeletParameters(opts runtime.Object) (container string, q url.Values) {
+	q = url.Values{}
+	flags := func(stdin, stdout, stderr, tty bool) {
+		for name, set := range map[string]bool{"input": stdin, "output": stdout, "error": stderr, "tty": tty} {
+			if set {
+				q.Set(name, "1")
+			}
+		}
 	}
+	switch o := opts.(type) {
+	case *corev1.PodPortForwardOptions:
+		var ports []string
+		for _, n := range o.Ports {
+			ports = append(ports, strconv.Itoa(int(n)))
+		}
+		if len(ports) > 0 {
+			q.Set("port", strings.Join(ports, ","))
+		}
+	case *corev1.PodAttachOptions:
+		flags(o.Stdin, o.Stdout, o.Stderr, o.TTY)
+		container = o.Container
+	case *corev1.PodExecOptions:
+		flags(o.Stdin, o.Stdout, o.Stderr, o.TTY)
+		q["command"], container = o.Command, o.Container
+	}
+	return container, q
+}
+
+// connecting asks admission, which may change the parameters, or refuse.
+func (c *call) connecting(opts runtime.Object) error {
+	a := c.attributes(admission.Connect, nil, false)
+	a.Object = opts
 	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
 		return err
 	}

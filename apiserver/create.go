@@ -98,21 +98,12 @@ func (c *call) createObject(obj runtime.Object, opts *metav1.CreateOptions) (*ca
 	if err := c.refuseTerminating(m.GetName()); err != nil {
 		return nil, nil, err
 	}
-	a := &admission.Attributes{
-		Operation: admission.Create,
-		Kind:      c.kind,
-		Namespace: c.info.Namespace,
-		Name:      m.GetName(),
-		Object:    obj,
-		Options:   opts,
-		DryRun:    dryRun(opts.DryRun),
-		User:      userOf(c.r),
-		Warn:      func(text string) { warn(c.r.Context(), text) },
-	}
+	a := c.attributes(admission.Create, opts, dryRun(opts.DryRun))
+	a.Name, a.Object = m.GetName(), obj
 	if c.kind.Group == "" && c.kind.Resource == "namespaces" {
 		a.Namespace = m.GetName()
 	}
-	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
+	if err := c.mutate(a, m); err != nil {
 		return nil, nil, err
 	}
 	c.rec.Mark("admission: mutate", c.now())
@@ -158,7 +149,7 @@ func (c *call) tryCreate(obj runtime.Object, m metav1.Object, a *admission.Attri
 		}
 	}
 	a.Name = m.GetName()
-	if err := c.Admission.Validate(c.r.Context(), a); err != nil {
+	if err := c.validate(a); err != nil {
 		return nil, err
 	}
 	c.rec.Mark("default, validate", c.now())

@@ -100,15 +100,9 @@ func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *ca
 		if err != nil {
 			return nil, nil, false, err
 		}
-		a := &admission.Attributes{
-			Operation: admission.Delete, Kind: c.kind, Namespace: namespace, Name: name, Old: old,
-			Options: opts, DryRun: dryRun(opts.DryRun), User: userOf(c.r),
-			Warn: func(text string) { warn(ctx, text) },
-		}
-		if err := c.Admission.Mutate(ctx, a); err != nil {
-			return nil, nil, false, err
-		}
-		if err := c.Admission.Validate(ctx, a); err != nil {
+		a := c.attributes(admission.Delete, opts, dryRun(opts.DryRun))
+		a.Old = old
+		if err := c.admitDeletion(a); err != nil {
 			return nil, nil, false, err
 		}
 		obj := old.DeepCopyObject()
@@ -151,6 +145,17 @@ func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *ca
 		c.rec.Revision = e.Revision
 		return e, obj, false, nil
 	}
+}
+
+// admitDeletion asks admission about an object that is to go.
+func (c *call) admitDeletion(a *admission.Attributes) error {
+	if c.settled {
+		return nil
+	}
+	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
+		return err
+	}
+	return c.Admission.Validate(c.r.Context(), a)
 }
 
 // deleting tells whether an object was marked before.

@@ -47,7 +47,7 @@ func (c *call) evict() error {
 			return err
 		}
 	}
-	if _, _, _, err := c.remove(c.info.Namespace, c.info.Name, del); err != nil {
+	if _, _, _, err := c.admitted().remove(c.info.Namespace, c.info.Name, del); err != nil {
 		return err
 	}
 	c.send(c.w, f, http.StatusCreated, &metav1.Status{
@@ -67,7 +67,7 @@ func countsForBudget(pod *corev1.Pod) bool {
 
 // markDisrupted tells in the pod's status why it ends.
 func (c *call) markDisrupted() error {
-	on := *c
+	on := c.admitted()
 	on.sub, _ = c.kind.Subresource("status")
 	_, _, err := on.applyChange(change{
 		options: &metav1.UpdateOptions{},

@@ -14,6 +14,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"coracle/apiserver/catalog"
+	"coracle/apiserver/registry"
 )
 
 // Kubelets is how the API server speaks to the nodes.
@@ -28,6 +31,18 @@ const (
 	kubeletTimeout = 10 * time.Second
 )
 
+// Network is how what the cluster runs is reached: nodes, and through them pods, and what is behind services.
+type Network struct {
+	Registry *registry.Registry
+	Catalog  *catalog.Catalog
+	// Kubelets is nil where nodes are not spoken to.
+	Kubelets Kubelets
+}
+
+func (s *Server) network() Network {
+	return Network{Registry: s.Registry, Catalog: s.Catalog, Kubelets: s.Kubelets}
+}
+
 // kubelet is where a node's own API is.
 type kubelet struct {
 	host, port string
@@ -37,8 +52,8 @@ func (k kubelet) address() string { return net.JoinHostPort(k.host, k.port) }
 
 // kubeletOf finds a node by the address that it gives itself.
 // Source: k8s.io/kubernetes/pkg/kubelet/client (NodeConnectionInfoGetter).
-func (c *call) kubeletOf(name string) (kubelet, error) {
-	node := c.Registry.Node(name)
+func (n Network) kubeletOf(name string) (kubelet, error) {
+	node := n.Registry.Node(name)
 	if node == nil {
 		return kubelet{}, apierrors.NewNotFound(schema.GroupResource{Resource: "nodes"}, name)
 	}
@@ -59,36 +74,36 @@ func (c *call) kubeletOf(name string) (kubelet, error) {
 
 // kubeletTransport speaks HTTP/1.1, which alone can be upgraded. A connection is made for each request: certificates and authorities
 // are those of the moment, and few ask.
-func (s *Server) kubeletTransport(insecure bool) *http.Transport {
+func (n Network) kubeletTransport(insecure bool) *http.Transport {
 	return &http.Transport{
 		DisableKeepAlives: true,
 		DialTLSContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return s.dialKubelet(ctx, address, insecure)
+			return n.dialKubelet(ctx, address, insecure)
 		},
 	}
 }
 
-func (s *Server) dialKubelet(ctx context.Context, address string, insecure bool) (net.Conn, error) {
-	if s.Kubelets == nil {
+func (n Network) dialKubelet(ctx context.Context, address string, insecure bool) (net.Conn, error) {
+	if n.Kubelets == nil {
 		return nil, errors.New("this server does not speak to nodes")
 	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	config := s.Kubelets.TLS()
+	config := n.Kubelets.TLS()
 	config.ServerName, config.InsecureSkipVerify = host, insecure
 	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: kubeletTimeout}, Config: config}
 	return dialer.DialContext(ctx, "tcp", address)
 }
 
 // dialPod connects to a port of a pod, by way of its node: no network has the addresses of simulated pods.
-func (c *call) dialPod(ctx context.Context, pod *corev1.Pod, port string) (net.Conn, error) {
-	at, err := c.kubeletOf(pod.Spec.NodeName)
+func (n Network) dialPod(ctx context.Context, pod *corev1.Pod, port string) (net.Conn, error) {
+	at, err := n.kubeletOf(pod.Spec.NodeName)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := c.dialKubelet(ctx, at.address(), false)
+	conn, err := n.dialKubelet(ctx, at.address(), false)
 	if err != nil {
 		return nil, err
 	}

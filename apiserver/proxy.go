@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -15,8 +14,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
@@ -98,7 +97,7 @@ func (c *call) relay() error {
 	if !ok {
 		return apierrors.NewBadRequest(fmt.Sprintf("invalid %s request %q", resource, c.info.Name))
 	}
-	if err := c.connecting(); err != nil {
+	if err := c.connecting(c.proxyOptions()); err != nil {
 		return err
 	}
 	var to relayed
@@ -129,6 +128,24 @@ func (c *call) relay() error {
 	return c.proxy(to)
 }
 
+// proxyOptions are the parameters of a request that is relayed.
+func (c *call) proxyOptions() runtime.Object {
+	opts := c.sub.New()
+	path := c.r.URL.Query().Get("path")
+	if at := c.relayedPath(); at != "" {
+		path = at
+	}
+	switch o := opts.(type) {
+	case *corev1.NodeProxyOptions:
+		o.Path = path
+	case *corev1.PodProxyOptions:
+		o.Path = path
+	case *corev1.ServiceProxyOptions:
+		o.Path = path
+	}
+	return opts
+}
+
 // relayedPath is what follows /api/v1/nodes/NAME/proxy or /api/v1/namespaces/NAMESPACE/RESOURCE/NAME/proxy, however a client escapes it.
 func (c *call) relayedPath() string {
 	segments := 5
@@ -144,14 +161,14 @@ func (c *call) relayedPath() string {
 
 // toNode is the node's own API.
 func (c *call) toNode(name, port string) (relayed, error) {
-	at, err := c.kubeletOf(name)
+	at, err := c.network().kubeletOf(name)
 	if err != nil {
 		return relayed{}, err
 	}
 	if port != "" && port != at.port {
 		return relayed{}, apierrors.NewBadRequest("address not allowed") // of a simulated node there is nothing else
 	}
-	return relayed{to: &url.URL{Scheme: "https", Host: at.address()}, transport: c.kubeletTransport(false)}, nil
+	return relayed{to: &url.URL{Scheme: "https", Host: at.address()}, transport: c.network().kubeletTransport(false)}, nil
 }
 
 // toPod is a port of a pod, the first that it has unless one is said.
@@ -181,7 +198,7 @@ func (c *call) podPort(scheme string, pod *corev1.Pod, port string) (relayed, er
 	}
 	return relayed{
 		to:        &url.URL{Scheme: scheme, Host: net.JoinHostPort(pod.Status.PodIP, port)},
-		transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dialPod(ctx, pod, port) }},
+		transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.network().dialPod(ctx, pod, port) }},
 	}, nil
 }
 
@@ -189,45 +206,18 @@ func (c *call) podPort(scheme string, pod *corev1.Pod, port string) (relayed, er
 // Source: k8s.io/kubernetes/pkg/registry/core/service/storage (ResourceLocation).
 func (c *call) toService(scheme, name, port string) (relayed, error) {
 	if number, err := strconv.ParseInt(port, 10, 64); err == nil {
-		service, ok := c.Registry.Lookup(corev1.SchemeGroupVersion.WithKind("Service"), c.info.Namespace, name).(*corev1.Service)
-		if !ok {
+		service := c.network().service(c.info.Namespace, name)
+		if service == nil {
 			return relayed{}, apierrors.NewNotFound(corev1.Resource("services"), name)
 		}
-		found := false
-		for _, p := range service.Spec.Ports {
-			if int64(p.Port) == number {
-				port, found = p.Name, true
-				break
-			}
-		}
-		if !found {
-			return relayed{}, apierrors.NewServiceUnavailable(fmt.Sprintf("no service port %d found for service %q", number, name))
+		if port, err = portName(service, number); err != nil {
+			return relayed{}, err
 		}
 	}
-	slices, err := c.Registry.All(c.r.Context(), c.Catalog.ByResource(discoveryv1.SchemeGroupVersion.WithResource("endpointslices")), c.info.Namespace)
-	if err != nil {
-		return relayed{}, err
-	}
-	for _, i := range rand.Perm(len(slices)) {
-		slice, ok := slices[i].(*discoveryv1.EndpointSlice)
-		if !ok || slice.Labels[discoveryv1.LabelServiceName] != name {
-			continue
-		}
-		for _, p := range slice.Ports {
-			if p.Port == nil || p.Name == nil || *p.Name != port {
-				continue
-			}
-			for _, j := range rand.Perm(len(slice.Endpoints)) {
-				e := slice.Endpoints[j]
-				if e.Conditions.Ready != nil && !*e.Conditions.Ready || e.TargetRef == nil || e.TargetRef.Kind != "Pod" {
-					continue // only pods are reached, not whatever an address leads to
-				}
-				pod, err := c.pod(e.TargetRef.Name)
-				if err == nil && len(e.Addresses) > 0 && pod.Status.PodIP == e.Addresses[0] {
-					return c.podPort(scheme, pod, strconv.Itoa(int(*p.Port)))
-				}
-			}
+	for e := range c.network().behind(c.r.Context(), c.info.Namespace, name, port) {
+		if e.pod != nil { // only pods are reached, not whatever an address leads to
+			return c.podPort(scheme, e.pod, e.port)
 		}
 	}
-	return relayed{}, apierrors.NewServiceUnavailable(fmt.Sprintf("no endpoints available for service %q", name))
+	return relayed{}, noEndpoints(name)
 }

@@ -25,6 +25,8 @@ type call struct {
 	rec  *decision.Record
 	// sub is the subresource's row, with an empty Name for the resource itself.
 	sub catalog.Subresource
+	// settled: admission has had its say about all that is done here.
+	settled bool
 }
 
 // writeTimeout bounds everything but watches and streams, as upstream's request timeout does.

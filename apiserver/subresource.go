@@ -68,12 +68,9 @@ func (c *call) admit(obj runtime.Object, opts *metav1.CreateOptions) error {
 
 // posted is what admission is told of the object of a POST to a subresource.
 func (c *call) posted(obj runtime.Object, opts *metav1.CreateOptions) *admission.Attributes {
-	return &admission.Attributes{
-		Operation: admission.Create, Kind: c.kind, Subresource: c.sub.Name,
-		Namespace: c.info.Namespace, Name: c.info.Name, Object: obj, Options: opts,
-		DryRun: dryRun(opts.DryRun), User: userOf(c.r),
-		Warn: func(text string) { warn(c.r.Context(), text) },
-	}
+	a := c.attributes(admission.Create, opts, dryRun(opts.DryRun))
+	a.Object = obj
+	return a
 }
 
 // finalize is how the namespace controller says that nothing is left in a namespace.

@@ -192,20 +192,9 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 	if !ch.applied {
 		c.own(obj, old, managerOf(ch.options))
 	}
-	a := &admission.Attributes{
-		Operation:   admission.Update,
-		Kind:        c.kind,
-		Subresource: c.sub.Name,
-		Namespace:   c.info.Namespace,
-		Name:        c.info.Name,
-		Object:      obj,
-		Old:         old,
-		Options:     ch.options,
-		DryRun:      ch.dryRun,
-		User:        userOf(c.r),
-		Warn:        func(text string) { warn(c.r.Context(), text) },
-	}
-	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
+	a := c.attributes(admission.Update, ch.options, ch.dryRun)
+	a.Object, a.Old = obj, old
+	if err := c.mutate(a, m); err != nil {
 		return nil, err
 	}
 	c.carryOver(obj, old, m, oldMeta)
@@ -226,7 +215,7 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 			warn(c.r.Context(), text)
 		}
 	}
-	if err := c.Admission.Validate(c.r.Context(), a); err != nil {
+	if err := c.validate(a); err != nil {
 		return nil, err
 	}
 	return obj, nil
@@ -275,7 +264,9 @@ func (c *call) carryOver(obj, old runtime.Object, m, oldMeta metav1.Object) {
 		c.kind.Strategy.PrepareForStatusUpdate(obj, old)
 	}
 	m.SetGeneration(oldMeta.GetGeneration())
-	m.SetUID(oldMeta.GetUID())
+	if m.GetUID() == "" { // else it is the same, unless a webhook has changed it
+		m.SetUID(oldMeta.GetUID())
+	}
 	m.SetSelfLink("")
 	m.SetCreationTimestamp(oldMeta.GetCreationTimestamp())
 	m.SetResourceVersion(oldMeta.GetResourceVersion())

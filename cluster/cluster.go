@@ -20,6 +20,7 @@ import (
 
 	"coracle/apiserver"
 	"coracle/apiserver/admission"
+	"coracle/apiserver/admission/webhook"
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/customresource"
 	"coracle/apiserver/decision"
@@ -106,7 +107,8 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	}
 	objects := registry.New(stored, kinds)
 	flowschema.Serve(kinds, objects, config.Now, config.Log)
-	definitions := customresource.Serve(kinds, objects, config.Now, config.Log)
+	network := apiserver.Network{Registry: objects, Catalog: kinds, Kubelets: kubelets{keys, config.Now}}
+	definitions := customresource.Serve(kinds, objects, network.DialService, config.Now, config.Log)
 
 	// Who asks, may they, and what may be written: in the order in which a request meets them.
 	who, err := authenticators(config, keys, objects, c.URL)
@@ -118,6 +120,11 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		return nil, err
 	}
 	serviceRange := netip.MustParsePrefix(config.ServiceClusterIPRange)
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mutatingWebhooks, validatingWebhooks := webhook.New(webhook.Config{
+		Catalog: kinds, Objects: objects, Authz: authorizers, Dial: network.DialService, Metrics: webhook.NewMetrics(metrics), Log: config.Log,
+	})
 	plugins := admission.Chain{
 		admission.NamespaceLifecycle{Namespaces: objects},
 		admission.LimitRanger{Ranges: objects},
@@ -127,14 +134,17 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		admission.DefaultTolerationSeconds{},
 		admission.Priority{Classes: objects},
 		admission.StorageProtection{},
-		&admission.ServiceIP{Services: objects, Range: serviceRange},
 		admission.CertificateApproval{Authz: authorizers},
 		admission.CertificateSigning{Authz: authorizers},
 		admission.CertificateSubjectRestriction{},
 		admission.ClusterTrustBundleAttest{Authz: authorizers},
 		admission.PodCertificateSigning{Authz: authorizers, Now: config.Now},
 		admission.PodSecurityLabels{},
+		mutatingWebhooks,
+		// What Kubernetes does where it stores objects: of what webhooks have made of them.
+		&admission.ServiceIP{Services: objects, Range: serviceRange},
 		admission.Escalation{Policy: policy, Authz: authorizers},
+		validatingWebhooks,
 		admission.ResourceQuota{Quotas: objects, Now: config.Now},
 	}
 
@@ -142,8 +152,6 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	c.Decisions = decision.NewLog(decisionsKept)
 	started := newLatch()
 	c.server = apiserver.New(apiserver.Config{
@@ -156,7 +164,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		Tokens:      who.tokens,
 		OpenAPI:     openapi.New(kinds, "v"+apiMinor),
 		Owners:      fieldowner.New(scheme),
-		Kubelets:    kubelets{keys, config.Now},
+		Kubelets:    network.Kubelets,
 		Decisions:   c.Decisions,
 		Gatherers:   prometheus.Gatherers{metrics, auditMetrics()},
 		Registerer:  metrics,

@@ -34,20 +34,54 @@ type Attributes struct {
 	Operation   Operation
 	Kind        *catalog.Kind
 	Subresource string
-	Namespace   string
-	Name        string // may be empty when the server is to generate it
-	// Object is the new state, nil for Delete. Mutators change it in place.
+	// As is the kind of Object and Old where that is not Kind: a Scale, an Eviction, PodExecOptions.
+	As        schema.GroupVersionKind
+	Namespace string
+	Name      string // may be empty when the server is to generate it
+	// Object is the new state, nil for Delete; for Connect the parameters. Mutators change it in place.
 	Object runtime.Object
 	// Old is the present state, nil for Create. It is shared: nobody may change it.
 	Old     runtime.Object
-	Options runtime.Object // CreateOptions, UpdateOptions, PatchOptions or DeleteOptions
+	Options runtime.Object // CreateOptions, UpdateOptions, PatchOptions or DeleteOptions; nil for Connect
 	DryRun  bool
 	User    user.Info
 	// Warn sends a sentence to the client.
 	Warn func(string)
 
+	// Round is 0, and 1 while Mutators are called a second time.
+	Round int
+
+	again   bool
 	changes []string
+	called  []decision.Call
+	notes   map[string]any
 }
+
+// ObjectKind is the kind of Object and Old.
+func (a *Attributes) ObjectKind() schema.GroupVersionKind {
+	if !a.As.Empty() {
+		return a.As
+	}
+	return a.Kind.GroupVersionKind
+}
+
+// Again asks that all Mutators be called once more, for those that came before have not seen what was changed after them.
+// In the second round it does nothing, so that there is no third.
+func (a *Attributes) Again() { a.again = true }
+
+// Note keeps something for the plugin's next call about the same request, and Noted returns it, nil for nothing.
+func (a *Attributes) Note(plugin string, what any) {
+	if a.notes == nil {
+		a.notes = map[string]any{}
+	}
+	a.notes[plugin] = what
+}
+
+// Noted returns what Note kept.
+func (a *Attributes) Noted(plugin string) any { return a.notes[plugin] }
+
+// Called notes for the decision record that somebody outside was asked.
+func (a *Attributes) Called(c decision.Call) { a.called = append(a.called, c) }
 
 // Changed notes for the decision record what a mutator changed, as in `spec.serviceAccountName: default`.
 func (a *Attributes) Changed(format string, args ...any) {
@@ -79,16 +113,25 @@ type Validator interface {
 // Chain asks plugins in order. The first refusal ends it.
 type Chain []Plugin
 
-// Mutate lets every Mutator change the object.
+// Mutate lets every Mutator change the object, twice if one of them asks for that.
+// Source: k8s.io/apiserver/pkg/admission/reinvocation.go.
 func (c Chain) Mutate(ctx context.Context, a *Attributes) error {
+	if err := c.mutate(ctx, a); err != nil || !a.again {
+		return err
+	}
+	a.Round = 1
+	return c.mutate(ctx, a)
+}
+
+func (c Chain) mutate(ctx context.Context, a *Attributes) error {
 	for _, p := range c {
 		m, ok := p.(Mutator)
 		if !ok {
 			continue
 		}
-		a.changes = nil
+		a.changes, a.called = nil, nil
 		err := m.Mutate(ctx, a)
-		record(ctx, p, "mutate", a.changes, err)
+		record(ctx, p, "mutate", a, err)
 		if err != nil {
 			return err
 		}
@@ -103,8 +146,9 @@ func (c Chain) Validate(ctx context.Context, a *Attributes) error {
 		if !ok {
 			continue
 		}
+		a.changes, a.called = nil, nil
 		err := v.Validate(ctx, a)
-		record(ctx, p, "validate", nil, err)
+		record(ctx, p, "validate", a, err)
 		if err != nil {
 			return err
 		}
@@ -113,16 +157,16 @@ func (c Chain) Validate(ctx context.Context, a *Attributes) error {
 }
 
 // record keeps what a plugin did; plugins that had nothing to say leave no trace.
-func record(ctx context.Context, p Plugin, phase string, changes []string, err error) {
+func record(ctx context.Context, p Plugin, phase string, a *Attributes, err error) {
 	r := decision.From(ctx)
 	if err == nil {
 		// A permission that it asked for and could do without was not missing.
 		r.Further = slices.DeleteFunc(r.Further, func(o decision.Opinion) bool { return o.Verdict != authz.Allow.String() })
 	}
-	if changes == nil && err == nil {
+	if a.changes == nil && a.called == nil && err == nil {
 		return
 	}
-	r.Admission = append(r.Admission, decision.Step{Plugin: p.Name(), Phase: phase, Changed: changes, Refused: err})
+	r.Admission = append(r.Admission, decision.Step{Plugin: p.Name(), Phase: phase, Changed: a.changes, Called: a.called, Refused: err})
 }
 
 // Forbidden words a refusal as upstream's admission.NewForbidden does.

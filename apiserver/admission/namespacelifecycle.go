@@ -29,7 +29,7 @@ func (p NamespaceLifecycle) Mutate(ctx context.Context, a *Attributes) error {
 	if a.Kind.Group == "" && a.Kind.Resource == "namespaces" {
 		return immortal(a)
 	}
-	if a.Operation != Create && a.Operation != Connect || a.Namespace == "" || !a.Kind.Namespaced {
+	if a.Operation != Create || a.Namespace == "" || !a.Kind.Namespaced {
 		return nil
 	}
 	if a.Kind.Group == "authorization.k8s.io" { // an answer here would tell which namespaces exist
@@ -39,7 +39,7 @@ func (p NamespaceLifecycle) Mutate(ctx context.Context, a *Attributes) error {
 	if ns == nil {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, a.Namespace)
 	}
-	if a.Operation == Create && ns.Status.Phase == corev1.NamespaceTerminating {
+	if ns.Status.Phase == corev1.NamespaceTerminating {
 		err := Forbidden(a, fmt.Errorf("unable to create new content in namespace %s because it is being terminated", a.Namespace))
 		var status *apierrors.StatusError
 		if errors.As(err, &status) {

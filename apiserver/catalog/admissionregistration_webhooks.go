@@ -31,7 +31,8 @@ func asValidating(w *webhook) admissionregistrationv1.ValidatingWebhook {
 	}
 }
 
-func webhooksOf(c *admissionregistrationv1.ValidatingWebhookConfiguration) []webhook {
+// WebhooksOf are the webhooks of a validating configuration, in the form of mutating ones, which have all that they have.
+func WebhooksOf(c *admissionregistrationv1.ValidatingWebhookConfiguration) []webhook {
 	hooks := make([]webhook, len(c.Webhooks))
 	for i := range hooks {
 		hooks[i] = asMutating(&c.Webhooks[i])
@@ -44,7 +45,7 @@ func (x *expressions) validateMutatingWebhooks(c *admissionregistrationv1.Mutati
 }
 
 func (x *expressions) validateValidatingWebhooks(c *admissionregistrationv1.ValidatingWebhookConfiguration) errorList {
-	return append(x.validateWebhooks(webhooksOf(c)), validateNotStatic(c.Name)...)
+	return append(x.validateWebhooks(WebhooksOf(c)), validateNotStatic(c.Name)...)
 }
 
 func (x *expressions) validateWebhooks(hooks []webhook) errorList {
@@ -126,7 +127,7 @@ func mutatingWebhookWarnings(c, _ *admissionregistrationv1.MutatingWebhookConfig
 }
 
 func validatingWebhookWarnings(c, _ *admissionregistrationv1.ValidatingWebhookConfiguration) []string {
-	return webhookWarnings(webhooksOf(c))
+	return webhookWarnings(WebhooksOf(c))
 }
 
 // webhookWarnings name the rules that can never match: the reviews by which webhooks themselves may be

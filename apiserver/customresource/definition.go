@@ -17,6 +17,7 @@ import (
 	kubeversion "k8s.io/apimachinery/pkg/version"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
+	"coracle/apiserver/callout"
 	"coracle/apiserver/catalog"
 )
 
@@ -37,7 +38,7 @@ type definition struct {
 	replaced chan struct{}
 }
 
-func newDefinition(crd *apiextensionsv1.CustomResourceDefinition, writing *sync.RWMutex) *definition {
+func newDefinition(crd *apiextensionsv1.CustomResourceDefinition, writing *sync.RWMutex, dial callout.DialService) *definition {
 	d := &definition{
 		crd: crd, group: crd.Spec.Group, names: crd.Status.AcceptedNames,
 		versions: map[string]*version{}, writing: writing, replaced: make(chan struct{}), hash: hashOf(crd),
@@ -49,7 +50,7 @@ func newDefinition(crd *apiextensionsv1.CustomResourceDefinition, writing *sync.
 		}
 	}
 	if isWebhook(crd.Spec.Conversion) {
-		d.webhook = newWebhook(crd.Spec.Conversion.Webhook)
+		d.webhook = newWebhook(crd.Spec.Conversion.Webhook, dial)
 	}
 	d.types = sync.OnceValues(d.typeConverter)
 	if accepted(crd) && d.versions[d.storage] != nil {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"coracle/apiserver/callout"
 	"coracle/apiserver/catalog"
 	"coracle/storage/cache"
 )
@@ -28,6 +29,7 @@ type Objects interface {
 type Definitions struct {
 	catalog *catalog.Catalog
 	builtin []*catalog.Kind
+	dial    callout.DialService
 	now     func() time.Time
 	log     *slog.Logger
 	changed chan struct{} // holds one wish to look for work
@@ -37,10 +39,10 @@ type Definitions struct {
 }
 
 // Serve begins to serve the definitions that are stored, and gives the catalog's row of definitions what only a look at
-// all of them can tell. It must be called before the first request.
-func Serve(c *catalog.Catalog, objects Objects, now func() time.Time, log *slog.Logger) *Definitions {
+// all of them can tell. Webhooks that are Services are reached by dial. It must be called before the first request.
+func Serve(c *catalog.Catalog, objects Objects, dial callout.DialService, now func() time.Time, log *slog.Logger) *Definitions {
 	d := &Definitions{
-		catalog: c, builtin: slices.Clone(c.Kinds()), now: now, log: log,
+		catalog: c, builtin: slices.Clone(c.Kinds()), dial: dial, now: now, log: log,
 		changed: make(chan struct{}, 1), all: map[string]*definition{},
 	}
 	gvk := apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition")
@@ -142,7 +144,7 @@ func (d *Definitions) follow(e *cache.Event) {
 		if old != nil && old.crd.UID == crd.UID {
 			writing = old.writing
 		}
-		d.all[crd.Name] = newDefinition(crd, writing)
+		d.all[crd.Name] = newDefinition(crd, writing, d.dial)
 	}
 	d.publish()
 	if old != nil {

@@ -58,7 +58,7 @@ func entryOf(t *testing.T, crd *apiextensionsv1.CustomResourceDefinition) *cache
 func serve(t *testing.T) (*catalog.Catalog, *stored, *Definitions) {
 	t.Helper()
 	c, s := catalog.New(catalog.Builtin()), &stored{}
-	return c, s, Serve(c, s, func() time.Time { return time.Unix(1e9, 0) }, slog.New(slog.DiscardHandler))
+	return c, s, Serve(c, s, nil, func() time.Time { return time.Unix(1e9, 0) }, slog.New(slog.DiscardHandler))
 }
 
 func definitionOf(plural, group string, versions ...string) *apiextensionsv1.CustomResourceDefinition {

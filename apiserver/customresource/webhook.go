@@ -1,15 +1,10 @@
 package customresource
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"reflect"
 	"slices"
 	"time"
@@ -21,46 +16,37 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"coracle/apiserver/callout"
 )
 
-const (
-	webhookPatience  = 30 * time.Second
-	webhookMaxAnswer = 8 << 20
-)
+// webhookPatience is how long a conversion may take.
+const webhookPatience = 30 * time.Second
 
 // webhook converts objects by asking somebody else, over TLS.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/#webhook-conversion
 type webhook struct {
-	url    string
-	client *http.Client
+	client *callout.Client
 	broken error // why nobody can be asked
 }
 
-func newWebhook(c *apiextensionsv1.WebhookConversion) *webhook {
-	w := &webhook{}
-	if c.ClientConfig.URL == nil {
-		w.broken = errors.New("the webhook is a Service, and no Service leads to a process here: give its url instead")
-		return w
-	}
+func newWebhook(c *apiextensionsv1.WebhookConversion, dial callout.DialService) *webhook {
 	if !slices.Contains(c.ConversionReviewVersions, "v1") {
-		w.broken = errors.New("no supported conversion review versions")
-		return w
+		return &webhook{broken: errors.New("no supported conversion review versions")}
 	}
-	w.url = *c.ClientConfig.URL
-	transport := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute}
-	if ca := bytes.TrimSpace(c.ClientConfig.CABundle); len(ca) > 0 {
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(ca) {
-			w.broken = errors.New("the webhook's caBundle holds no certificate")
-			return w
+	target := callout.Target{CABundle: c.ClientConfig.CABundle}
+	if u := c.ClientConfig.URL; u != nil {
+		target.URL = *u
+	} else if s := c.ClientConfig.Service; s != nil {
+		target.Service = &callout.Service{Namespace: s.Namespace, Name: s.Name}
+		if s.Path != nil {
+			target.Service.Path = *s.Path
 		}
-		transport.TLSClientConfig.RootCAs = pool
+		if s.Port != nil {
+			target.Service.Port = *s.Port
+		}
 	}
-	w.client = &http.Client{
-		Transport: transport, Timeout: webhookPatience,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return w
+	return &webhook{client: callout.New(target, dial)}
 }
 
 func (w *webhook) convert(in *unstructured.Unstructured, want schema.GroupVersion) (*unstructured.Unstructured, error) {
@@ -95,25 +81,9 @@ func (w *webhook) ask(in *unstructured.Unstructured, want schema.GroupVersion) (
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), webhookPatience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(question))
+	body, err := w.client.Post(ctx, question)
 	if err != nil {
 		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	resp, err := w.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, webhookMaxAnswer+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(body) > webhookMaxAnswer:
-		return nil, fmt.Errorf("the answer is larger than %d bytes", webhookMaxAnswer)
-	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("the server answered %s", resp.Status)
 	}
 	return answered(body, uid)
 }

@@ -66,7 +66,7 @@ func TestConversionWebhook(t *testing.T) {
 			hook := newWebhook(&apiextensionsv1.WebhookConversion{
 				ClientConfig:             &apiextensionsv1.WebhookClientConfig{URL: new(server.URL), CABundle: ca},
 				ConversionReviewVersions: []string{"v1"},
-			})
+			}, nil)
 			in := empty(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Thing"})
 			in.SetName("a")
 			out, err := hook.convert(in, schema.GroupVersion{Group: "example.com", Version: "v2"})
@@ -94,7 +94,7 @@ func TestConversionWebhookIsAskedOverATrustedConnectionAlone(t *testing.T) {
 	defer server.Close()
 	hook := newWebhook(&apiextensionsv1.WebhookConversion{
 		ClientConfig: &apiextensionsv1.WebhookClientConfig{URL: new(server.URL)}, ConversionReviewVersions: []string{"v1"},
-	})
+	}, nil)
 	in := empty(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Thing"})
 	if _, err := hook.convert(in, schema.GroupVersion{Group: "example.com", Version: "v2"}); err == nil {
 		t.Error("no error")

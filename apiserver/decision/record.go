@@ -82,7 +82,19 @@ type Step struct {
 	Plugin  string
 	Phase   string // mutate, validate
 	Changed []string
+	Called  []Call
 	Refused error
+}
+
+// Call is one question to somebody outside: a webhook.
+type Call struct {
+	Configuration string
+	Webhook       string
+	Took          time.Duration
+	Round         int      // 1 of a repeated call
+	Said          string   // allowed, denied, failed, or ignored: it failed, and may
+	Message       string   // what it said to that, or why it failed
+	Changed       []string // the operations and paths of its patch
 }
 
 // Stage is how long one stage took.

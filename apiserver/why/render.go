@@ -39,6 +39,12 @@ func render(r *decision.Record, own bool) *Decision {
 	d.SmallestGrants = Grants(r)
 	for _, s := range r.Admission {
 		one := Admission{Plugin: s.Plugin, Phase: s.Phase, Changed: s.Changed}
+		for _, c := range s.Called {
+			one.Called = append(one.Called, Call{
+				Configuration: c.Configuration, Webhook: c.Webhook, Took: c.Took.String(), Again: c.Round > 0,
+				Said: c.Said, Message: c.Message, Changed: c.Changed,
+			})
+		}
 		if s.Refused != nil {
 			one.Refused = s.Refused.Error()
 		}

@@ -1,6 +1,7 @@
 package why
 
 import (
+	"errors"
 	"strings"
 
 	"coracle/apiserver/authz"
@@ -13,6 +14,11 @@ func Shorten(r *decision.Record, n int) {
 	q := &r.Request
 	for _, s := range []*string{&q.Path, &q.Verb, &q.APIGroup, &q.APIVersion, &q.ResourceOf, &q.Subresource, &q.Namespace, &q.Name, &r.Agent, &r.Message} {
 		*s = shorten(*s, n)
+	}
+	for i := range r.Admission {
+		if s := &r.Admission[i]; s.Refused != nil && len(s.Refused.Error()) > n {
+			s.Refused = errors.New(shorten(s.Refused.Error(), n))
+		}
 	}
 	for _, opinions := range [][]decision.Opinion{r.Authorization, r.Impersonation, r.Further} {
 		for i := range opinions {

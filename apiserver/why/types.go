@@ -108,7 +108,22 @@ type Admission struct {
 	Plugin  string   `json:"plugin"`
 	Phase   string   `json:"phase"`
 	Changed []string `json:"changed,omitempty"`
+	Called  []Call   `json:"called,omitempty"`
 	Refused string   `json:"refused,omitempty"`
+}
+
+// Call is one question to a webhook, and what it said: allowed, denied, failed, or ignored, which is failed where its
+// failurePolicy is Ignore.
+type Call struct {
+	Configuration string `json:"configuration"`
+	Webhook       string `json:"webhook"`
+	Took          string `json:"took"`
+	// Again tells that it was called a second time, because of its reinvocationPolicy.
+	Again   bool   `json:"again,omitempty"`
+	Said    string `json:"said"`
+	Message string `json:"message,omitempty"`
+	// Changed are the operations and paths of its patch, without values.
+	Changed []string `json:"changed,omitempty"`
 }
 
 // Stage is how long one stage took.

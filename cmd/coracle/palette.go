@@ -35,9 +35,9 @@ func (p palette) paint(code, s string) string {
 // verdict is an authenticator's or authorizer's word, in its colour.
 func (p palette) verdict(s string) string {
 	switch s {
-	case "allow", "accepted":
+	case "allow", "accepted", "allowed":
 		return p.good(s)
-	case "deny", "refused":
+	case "deny", "refused", "denied", "failed":
 		return p.bad(s)
 	}
 	return s

@@ -150,6 +150,15 @@ func tellDecision(w io.Writer, d *why.Decision) error {
 			for _, change := range a.Changed {
 				fmt.Fprintf(&b, "  %s set %s\n", a.Plugin, cleanWord(change))
 			}
+			for _, c := range a.Called {
+				fmt.Fprintf(&b, "  %s asked %s of %s, which took %s: %s\n", a.Plugin, cleanWord(c.Webhook), cleanWord(c.Configuration), c.Took, p.verdict(c.Said))
+				if c.Message != "" {
+					fmt.Fprintf(&b, "    %s\n", clean(c.Message))
+				}
+				for _, change := range c.Changed {
+					fmt.Fprintf(&b, "    changed: %s\n", cleanWord(change))
+				}
+			}
 			if a.Refused != "" {
 				fmt.Fprintf(&b, "  %s %s: %s\n", a.Plugin, p.bad("refused"), clean(a.Refused))
 			}
