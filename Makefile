@@ -25,7 +25,7 @@ export CGO_ENABLED ?= 0
 # The race detector needs a C compiler. Where there is none the tests run without it, and `make test` says so.
 RACE := $(shell command -v $$(CGO_ENABLED=1 $(GO) env CC) >/dev/null 2>&1 && echo -race)
 
-.PHONY: help up build test check e2e race bench fuzz compare counterparts eks oracle clean
+.PHONY: help up build test check e2e race bench fuzz compare counterparts eks clients oracle clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,10 @@ counterparts: build ## try Dex, oidc-provider, nginx, openssl and clients of oth
 
 eks: build ## log in with tokens of the real aws-iam-authenticator (with the kubectl that the scripts have built, or that of the path)
 	cd e2e/eks && KUBECTL="$$(ls $(CURDIR)/.cache/kubectl-1.37-*/kubectl 2>/dev/null | head -n 1)" $(GO) test -count=1 ./...
+
+clients: build ## run an operator of controller-runtime, with its webhooks and an election, and Helm 3 and 4 against it (takes minutes to build)
+	cd e2e/controllerruntime && $(GO) test -count=1 ./...
+	cd e2e/helm && KUBECTL="$$(ls $(CURDIR)/.cache/kubectl-1.37-*/kubectl 2>/dev/null | head -n 1)" $(GO) test -count=1 ./...
 
 oracle: build ## compare our answers with those of the real kube-apiserver (takes minutes to build)
 	cd e2e/oracle && $(GO) build -o ../../.cache/oracle/ ./cmd/...
