@@ -371,10 +371,10 @@ func hooksFail(t *testing.T, w *webhooks) {
 	url := broken.URL
 	for path, want := range map[string]string{
 		"/500":     `failed to call webhook: an error on the server ("boom") has prevented the request from succeeding`,
-		"/garbage": `received invalid webhook response: couldn't get version/kind; json parse error: invalid character '<' looking for beginning of value`,
+		"/garbage": `failed to call webhook: couldn't get version/kind; json parse error: json: cannot unmarshal string into Go value of type struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }`,
 		"/none":    `received invalid webhook response: webhook response was absent`,
 		"/slow":    `failed to call webhook: Post "` + url + `/slow?timeout=1s": context deadline exceeded`,
-		"/empty":   `failed to call webhook: 0-length response with status code: 200 and content type: `,
+		"/empty":   `failed to call webhook: 0-length response with status code: 200 and content type: application/json`,
 	} {
 		t.Run(path[1:], func(t *testing.T) {
 			w.validating(t, broken.hook("broken.example.com", path, w.ns, func(h *admissionregistrationv1.MutatingWebhook) { h.TimeoutSeconds = new(int32(1)) }))
@@ -776,7 +776,7 @@ func hooksAttack(t *testing.T, w *webhooks) {
 		"redirects":                    {hook: evil, path: "/redirect", want: "the webhook redirects, which is not followed"},
 		"answers without end":          {hook: evil, path: "/endless", want: "the answer is larger than 8388608 bytes"},
 		"answers a byte at a time":     {hook: evil, path: "/drip", want: "context deadline exceeded"},
-		"answers deeply nested":        {hook: evil, path: "/deep", want: "received invalid webhook response"},
+		"answers deeply nested":        {hook: evil, path: "/deep", want: "failed to call webhook: couldn't get version/kind; json parse error: invalid character '{' exceeded max depth"},
 		"answers another question":     {hook: other, want: `got "another"`},
 		"changes the namespace":        {hook: namespace, want: "the namespace of the provided object does not match the namespace sent on the request"},
 		"changes the kind":             {hook: kind, want: "the patch made a /v1, Kind=Secret of a /v1, Kind=ConfigMap"},

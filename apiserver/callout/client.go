@@ -2,6 +2,7 @@ package callout
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -154,7 +155,8 @@ func (c *Client) Post(ctx context.Context, question []byte) ([]byte, error) {
 	case response.StatusCode < http.StatusOK || response.StatusCode > http.StatusPartialContent:
 		return nil, complaint(response, body)
 	case len(body) == 0:
-		return nil, fmt.Errorf("0-length response with status code: %d and content type: %s", response.StatusCode, response.Header.Get("Content-Type"))
+		return nil, fmt.Errorf("0-length response with status code: %d and content type: %s",
+			response.StatusCode, cmp.Or(response.Header.Get("Content-Type"), "application/json"))
 	}
 	return body, nil
 }

@@ -57,7 +57,7 @@ func TestClient_Post(t *testing.T) {
 		"an answer":                      {target: Target{URL: url + "/echo", CABundle: ca}, want: "question timeout=10s"},
 		"a Status":                       {target: Target{URL: url + "/status", CABundle: ca}, err: "somebody was quicker"},
 		"a sentence":                     {target: Target{URL: url + "/plain", CABundle: ca}, err: "the server is currently unable to handle the request"},
-		"nothing":                        {target: Target{URL: url + "/nothing", CABundle: ca}, err: "0-length response with status code: 200 and content type: "},
+		"nothing":                        {target: Target{URL: url + "/nothing", CABundle: ca}, err: "0-length response with status code: 200 and content type: application/json"},
 		"a redirection":                  {target: Target{URL: url + "/redirect", CABundle: ca}, err: `Post "` + url + `/redirect?timeout=10s": the webhook redirects, which is not followed`},
 		"more than anybody reads":        {target: Target{URL: url + "/endless", CABundle: ca}, err: `Post "` + url + `/endless?timeout=10s": the answer is larger than 8388608 bytes`},
 		"more headers than anybody does": {target: Target{URL: url + "/headers", CABundle: ca}, err: "server response headers exceeded 65536 bytes"},

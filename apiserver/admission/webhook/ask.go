@@ -16,6 +16,7 @@ import (
 	admissioncel "k8s.io/apiserver/pkg/admission/plugin/cel"
 
 	"coracle/apiserver/admission"
+	"coracle/apiserver/admission/match"
 	"coracle/apiserver/decision"
 )
 
@@ -61,15 +62,15 @@ type refusal struct{ *apierrors.StatusError }
 
 // ask asks one webhook, and returns its answer if it allowed the request.
 // Errors: *notAnswered; refusal; a Status for a dry run that the webhook does not support.
-func (a *asker) ask(ctx context.Context, inv *invocation, r *request, mutating bool) (*admissionv1.AdmissionResponse, error) {
+func (a *asker) ask(ctx context.Context, inv *invocation, r *match.Request, mutating bool) (*admissionv1.AdmissionResponse, error) {
 	fail := func(code int, what string, err error) error {
 		return &notAnswered{inv.Name, fmt.Errorf("%s: %w", what, err), code}
 	}
-	if r.a.DryRun && (inv.SideEffects == nil || *inv.SideEffects != admissionregistrationv1.SideEffectClassNone &&
+	if r.A.DryRun && (inv.SideEffects == nil || *inv.SideEffects != admissionregistrationv1.SideEffectClassNone &&
 		*inv.SideEffects != admissionregistrationv1.SideEffectClassNoneOnDryRun) {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("admission webhook %q does not support dry run", inv.Name))
 	}
-	question, err := r.review(inv)
+	question, err := review(r, inv)
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, "could not create admission objects", err)
 	}
@@ -79,7 +80,11 @@ func (a *asker) ask(ctx context.Context, inv *invocation, r *request, mutating b
 	}
 	ctx, cancel := context.WithTimeout(ctx, inv.patience())
 	defer cancel()
+	var review *admissionv1.AdmissionReview
 	text, err := inv.client.Post(ctx, body)
+	if err == nil {
+		review, err = read(text)
+	}
 	if err != nil {
 		code := http.StatusServiceUnavailable
 		if status := apierrors.APIStatus(nil); errors.As(err, &status) {
@@ -87,7 +92,7 @@ func (a *asker) ask(ctx context.Context, inv *invocation, r *request, mutating b
 		}
 		return nil, fail(code, "failed to call webhook", err)
 	}
-	answer, err := read(text, question, mutating)
+	answer, err := verify(review, question, mutating)
 	if err != nil {
 		return nil, fail(http.StatusServiceUnavailable, "received invalid webhook response", err)
 	}

@@ -10,14 +10,12 @@ import (
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	admissioncel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
 
+	"coracle/apiserver/admission/match"
 	"coracle/apiserver/callout"
 	"coracle/apiserver/catalog"
 	"coracle/storage/cache"
@@ -27,15 +25,14 @@ import (
 type Objects interface {
 	// Subscribe calls f for everything of a resource that there is, and for every later change before its writer is told.
 	Subscribe(gr schema.GroupResource, f func(*cache.Event))
-	// Namespace finds a namespace, nil when there is none.
-	Namespace(name string) *corev1.Namespace
+	match.Namespaces
 }
 
 // Config is what the plugins are made of.
 type Config struct {
 	Catalog *catalog.Catalog
 	Objects Objects
-	Authz   Authorizer // for matchConditions that ask it
+	Authz   match.Authorizer // for matchConditions that ask it
 	Dial    callout.DialService
 	Metrics *Metrics
 	Log     *slog.Logger
@@ -57,11 +54,9 @@ type hook struct {
 	admissionregistrationv1.MutatingWebhook
 	configuration string
 	id            string // of all webhooks of all configurations
-	namespaces    labels.Selector
-	objects       labels.Selector
-	broken        error // a selector that cannot be read
+	criteria      *match.Criteria
 	client        *callout.Client
-	conditions    func() admissioncel.ConditionEvaluator
+	conditions    func() match.Conditions
 }
 
 // hooks are all webhooks, in the order in which they are asked.
@@ -134,10 +129,11 @@ func (a *asker) newHook(configuration string, index int, w *admissionregistratio
 		MutatingWebhook: *w, configuration: configuration, id: fmt.Sprintf("%s/%s/%d", configuration, w.Name, index),
 		client: callout.New(target(&w.ClientConfig), a.Dial),
 	}
-	if h.namespaces, h.broken = metav1.LabelSelectorAsSelector(w.NamespaceSelector); h.broken == nil {
-		h.objects, h.broken = metav1.LabelSelectorAsSelector(w.ObjectSelector)
+	h.criteria = match.New(w.NamespaceSelector, w.ObjectSelector, w.MatchPolicy)
+	for _, rule := range w.Rules {
+		h.criteria.Rules = append(h.criteria.Rules, admissionregistrationv1.NamedRuleWithOperations{RuleWithOperations: rule})
 	}
-	h.conditions = sync.OnceValue(func() admissioncel.ConditionEvaluator { return a.compile(w.MatchConditions) })
+	h.conditions = sync.OnceValue(func() match.Conditions { return match.Compile(a.compiler(), w.MatchConditions, false) })
 	return h
 }
 

@@ -17,6 +17,7 @@ import (
 	k8saudit "k8s.io/apiserver/pkg/audit"
 
 	"coracle/apiserver/admission"
+	"coracle/apiserver/admission/match"
 )
 
 // Mutating asks the webhooks of MutatingWebhookConfigurations, one after the other; each sees what those before it have
@@ -48,7 +49,7 @@ func (s *reinvocation) changed() {
 // Mutate asks every webhook whose rules match.
 func (p *Mutating) Mutate(ctx context.Context, a *admission.Attributes) error {
 	hooks := p.hooks.all()
-	if len(hooks) == 0 || exempt(a) {
+	if len(hooks) == 0 || match.Exempt(a) {
 		return nil
 	}
 	s, ok := a.Noted(p.Name()).(*reinvocation)
@@ -60,7 +61,7 @@ func (p *Mutating) Mutate(ctx context.Context, a *admission.Attributes) error {
 		s.changed()
 	}
 	owners := managedFields(a.Object)
-	r := &request{a: a, catalog: p.Catalog}
+	r := &match.Request{A: a, Catalog: p.Catalog}
 	mutated := false
 	for i, h := range hooks {
 		if a.Round > 0 && !s.again[h.id] {
@@ -96,20 +97,20 @@ func (p *Mutating) Mutate(ctx context.Context, a *admission.Attributes) error {
 }
 
 // one asks one webhook and applies its patch.
-func (p *Mutating) one(ctx context.Context, inv *invocation, r *request, index int) (changed bool, err error) {
+func (p *Mutating) one(ctx context.Context, inv *invocation, r *match.Request, index int) (changed bool, err error) {
 	begun := time.Now()
 	answer, err := p.ask(ctx, inv, r, true)
 	var what patched
 	if err == nil {
-		what, err = r.apply(inv, answer)
+		what, err = apply(r, inv, answer)
 	}
 	o := judge(inv.hook, err)
 	o.took, o.answer, o.changed = time.Since(begun), answer, what.operations
-	p.note("admit", r.a, inv.hook, o)
-	annotateMutation(ctx, inv, r.a.Round, index, what.changed, what.patch)
+	p.note("admit", r.A, inv.hook, o)
+	annotateMutation(ctx, inv, r.A.Round, index, what.changed, what.patch)
 	annotate(ctx, inv.hook, answer)
 	if o.said == ignored {
-		k8saudit.AddAuditAnnotation(ctx, at(failedOpenKey+mutationKey, r.a.Round, index), inv.Name)
+		k8saudit.AddAuditAnnotation(ctx, at(failedOpenKey+mutationKey, r.A.Round, index), inv.Name)
 		if ctx.Err() != nil { // others will fare no better
 			return false, apierrors.NewTimeoutError("request did not complete within requested timeout", 0)
 		}

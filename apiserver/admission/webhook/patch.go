@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	kjson "sigs.k8s.io/json"
 
+	"coracle/apiserver/admission/match"
 	"coracle/apiserver/callout"
 	"coracle/apiserver/catalog"
 )
@@ -22,7 +23,7 @@ import (
 const maxOperations = 10000
 
 // apply applies an answer's patch to the object, in the version in which the webhook saw it.
-func (r *request) apply(inv *invocation, answer *admissionv1.AdmissionResponse) (patched, error) {
+func apply(r *match.Request, inv *invocation, answer *admissionv1.AdmissionResponse) (patched, error) {
 	if len(answer.Patch) == 0 {
 		return patched{}, nil
 	}
@@ -36,17 +37,17 @@ func (r *request) apply(inv *invocation, answer *admissionv1.AdmissionResponse) 
 	if len(patch) == 0 {
 		return patched{}, nil
 	}
-	s, err := r.in(inv.kind)
+	s, err := r.In(inv.kind)
 	if err != nil {
 		return patched{}, err
 	}
-	if s.obj == nil {
+	if s.Object == nil {
 		return patched{}, fmt.Errorf("admission webhook %q attempted to modify the object, which is not supported for this operation", inv.Name)
 	}
 	if kind := *answer.PatchType; kind != admissionv1.PatchTypeJSONPatch {
 		return patched{}, &notAnswered{inv.Name, fmt.Errorf("unsupported patch type %q", kind), http.StatusInternalServerError}
 	}
-	before, err := json.Marshal(s.obj)
+	before, err := json.Marshal(s.Object)
 	if err != nil {
 		return patched{}, err
 	}
@@ -57,23 +58,23 @@ func (r *request) apply(inv *invocation, answer *admissionv1.AdmissionResponse) 
 	if len(text) > callout.MaxAnswer {
 		return patched{}, fmt.Errorf("admission webhook %q made the object larger than %d bytes", inv.Name, callout.MaxAnswer)
 	}
-	obj, err := r.decode(text, s.obj, inv.kind)
+	obj, err := decode(r, text, s.Object, inv.kind)
 	if err != nil {
 		return patched{}, err
 	}
-	out := patched{changed: !apiequality.Semantic.DeepEqual(s.obj, obj), patch: answer.Patch, operations: tell(patch)}
-	if obj, err = r.convert(obj, inv.kind, r.a.Kind); err != nil {
+	out := patched{changed: !apiequality.Semantic.DeepEqual(s.Object, obj), patch: answer.Patch, operations: tell(patch)}
+	if obj, err = r.Convert(obj, inv.kind, r.A.Kind); err != nil {
 		return patched{}, err
 	}
-	if d := r.a.Kind.Strategy.Default; d != nil && r.a.As.Empty() {
+	if d := r.A.Kind.Strategy.Default; d != nil && r.A.As.Empty() {
 		d(obj)
 	}
-	r.shown = nil
-	return out, replace(r.a.Object, obj)
+	r.Changed()
+	return out, replace(r.A.Object, obj)
 }
 
 // decode reads what a patch has made of an object. It is still of the same kind.
-func (r *request) decode(text []byte, like runtime.Object, k *catalog.Kind) (runtime.Object, error) {
+func decode(r *match.Request, text []byte, like runtime.Object, k *catalog.Kind) (runtime.Object, error) {
 	var obj runtime.Object
 	var err error
 	if _, custom := like.(*unstructured.Unstructured); custom {
@@ -87,7 +88,7 @@ func (r *request) decode(text []byte, like runtime.Object, k *catalog.Kind) (run
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	if got, want := obj.GetObjectKind().GroupVersionKind(), r.as(k); got != want {
+	if got, want := obj.GetObjectKind().GroupVersionKind(), r.As(k); got != want {
 		return nil, apierrors.NewInternalError(fmt.Errorf("the patch made a %s of a %s", got, want))
 	}
 	return obj, nil

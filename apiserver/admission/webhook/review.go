@@ -13,15 +13,16 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/user"
 	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
 
-	"coracle/apiserver/admission"
+	"coracle/apiserver/admission/match"
 )
 
 const v1, v1beta1 = "v1", "v1beta1"
 
 // review is the question. The two versions differ in nothing but their name.
 // Source: k8s.io/apiserver/pkg/admission/plugin/webhook/request.
-func (r *request) review(inv *invocation) (*admissionv1.AdmissionReview, error) {
+func review(r *match.Request, inv *invocation) (*admissionv1.AdmissionReview, error) {
 	version := ""
 	for _, v := range inv.AdmissionReviewVersions {
 		if v == v1 || v == v1beta1 {
@@ -32,12 +33,12 @@ func (r *request) review(inv *invocation) (*admissionv1.AdmissionReview, error) 
 	if version == "" {
 		return nil, errors.New("webhook does not accept known AdmissionReview versions (v1, v1beta1)")
 	}
-	s, err := r.in(inv.kind)
+	s, err := r.In(inv.kind)
 	if err != nil {
 		return nil, err
 	}
-	a := r.a
-	kind, requested := metav1.GroupVersionKind(r.as(inv.kind)), metav1.GroupVersionKind(a.ObjectKind())
+	a := r.A
+	kind, requested := metav1.GroupVersionKind(r.As(inv.kind)), metav1.GroupVersionKind(a.ObjectKind())
 	resource := metav1.GroupVersionResource(inv.kind.GroupVersion().WithResource(inv.kind.Resource))
 	requestedResource := metav1.GroupVersionResource(a.Kind.GroupVersion().WithResource(a.Kind.Resource))
 	return &admissionv1.AdmissionReview{
@@ -47,8 +48,8 @@ func (r *request) review(inv *invocation) (*admissionv1.AdmissionReview, error) 
 			Kind: kind, Resource: resource, SubResource: a.Subresource,
 			RequestKind: &requested, RequestResource: &requestedResource, RequestSubResource: a.Subresource,
 			Name: a.Name, Namespace: a.Namespace, Operation: admissionv1.Operation(a.Operation), UserInfo: userInfo(a.User),
-			Object: runtime.RawExtension{Object: s.obj}, OldObject: runtime.RawExtension{Object: s.old},
-			DryRun: &a.DryRun, Options: runtime.RawExtension{Object: options(a)},
+			Object: runtime.RawExtension{Object: s.Object}, OldObject: runtime.RawExtension{Object: s.Old},
+			DryRun: &a.DryRun, Options: runtime.RawExtension{Object: r.Options()},
 		},
 	}, nil
 }
@@ -67,36 +68,26 @@ func userInfo(u user.Info) authenticationv1.UserInfo {
 	return info
 }
 
-// options are the request's, under their name. A patch is an update.
-func options(a *admission.Attributes) runtime.Object {
-	meta := func(kind string) metav1.TypeMeta {
-		return metav1.TypeMeta{Kind: kind, APIVersion: metav1.SchemeGroupVersion.String()}
+// read reads an answer, in JSON or, as Kubernetes does, in YAML.
+func read(text []byte) (*admissionv1.AdmissionReview, error) {
+	if !json.Valid(text) {
+		if converted, err := yaml.YAMLToJSON(text); err == nil {
+			text = converted
+		}
 	}
-	switch o := a.Options.(type) {
-	case *metav1.CreateOptions:
-		out := *o
-		out.TypeMeta = meta("CreateOptions")
-		return &out
-	case *metav1.UpdateOptions:
-		out := *o
-		out.TypeMeta = meta("UpdateOptions")
-		return &out
-	case *metav1.PatchOptions:
-		return &metav1.UpdateOptions{TypeMeta: meta("UpdateOptions"), DryRun: o.DryRun, FieldManager: o.FieldManager, FieldValidation: o.FieldValidation}
-	case *metav1.DeleteOptions:
-		out := *o
-		out.TypeMeta = meta("DeleteOptions")
-		return &out
-	}
-	return nil
-}
-
-// read reads the answer to a question.
-func read(text []byte, question *admissionv1.AdmissionReview, mutating bool) (*admissionv1.AdmissionResponse, error) {
-	var review admissionv1.AdmissionReview
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &review); err != nil {
+	kind := struct {
+		APIVersion string `json:"apiVersion,omitempty"`
+		Kind       string `json:"kind,omitempty"`
+	}{}
+	review := &admissionv1.AdmissionReview{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, &kind); err != nil {
 		return nil, fmt.Errorf("couldn't get version/kind; json parse error: %w", err)
 	}
+	return review, kjson.UnmarshalCaseSensitivePreserveInts(text, review)
+}
+
+// verify returns the answer to a question, if it is one.
+func verify(review, question *admissionv1.AdmissionReview, mutating bool) (*admissionv1.AdmissionResponse, error) {
 	answer := review.Response
 	if answer == nil {
 		return nil, errors.New("webhook response was absent")

@@ -10,6 +10,7 @@ import (
 	k8saudit "k8s.io/apiserver/pkg/audit"
 
 	"coracle/apiserver/admission"
+	"coracle/apiserver/admission/match"
 )
 
 // Validating asks the webhooks of ValidatingWebhookConfigurations, all at the same time; each may refuse.
@@ -24,10 +25,10 @@ func (*Validating) Name() string { return "ValidatingAdmissionWebhook" }
 // Validate asks every webhook whose rules match.
 func (p *Validating) Validate(ctx context.Context, a *admission.Attributes) error {
 	hooks := p.hooks.all()
-	if len(hooks) == 0 || exempt(a) {
+	if len(hooks) == 0 || match.Exempt(a) {
 		return nil
 	}
-	r := &request{a: a, catalog: p.Catalog}
+	r := &match.Request{A: a, Catalog: p.Catalog}
 	var asked []*invocation
 	for _, h := range hooks {
 		inv, err := p.match(ctx, h, r)
@@ -37,7 +38,7 @@ func (p *Validating) Validate(ctx context.Context, a *admission.Attributes) erro
 		if inv == nil {
 			continue
 		}
-		if _, err := r.in(inv.kind); err != nil { // before others read it
+		if _, err := r.In(inv.kind); err != nil { // before others read it
 			return apierrors.NewInternalError(err)
 		}
 		asked = append(asked, inv)
@@ -69,7 +70,7 @@ func (p *Validating) Validate(ctx context.Context, a *admission.Attributes) erro
 }
 
 // one asks one webhook, next to others: its panic is its own.
-func (p *Validating) one(ctx context.Context, inv *invocation, r *request) (o outcome) {
+func (p *Validating) one(ctx context.Context, inv *invocation, r *match.Request) (o outcome) {
 	begun := time.Now()
 	defer func() {
 		if v := recover(); v != nil {

@@ -139,19 +139,6 @@ func TestHooks_AreInTheOrderOfTheirConfigurations(t *testing.T) {
 	}
 }
 
-func TestConvert_LeavesWhatIsSharedAlone(t *testing.T) {
-	_, _, k := plugins(t)
-	old := &corev1.ConfigMap{}
-	r := &request{a: &admission.Attributes{Kind: k, Old: old}}
-	s, err := r.in(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if old.Kind != "" || s.old.GetObjectKind().GroupVersionKind().Kind != "ConfigMap" || s.obj != nil {
-		t.Errorf("shared %+v, shown %+v", old.TypeMeta, s)
-	}
-}
-
 // BenchmarkNoWebhooks is what a creation pays for webhooks while there are none.
 func BenchmarkNoWebhooks(b *testing.B) {
 	m, v, k := plugins(b)

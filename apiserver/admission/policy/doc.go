@@ -1,0 +1,16 @@
+// Package policy enforces ValidatingAdmissionPolicies: CEL expressions about a request, in the process itself.
+//
+// Policies and bindings are heard of from the watch cache, before their writer is told, so a policy is in force for whoever has
+// bound it. A policy is compiled when a request first matches it. While none is bound a request costs one look at a pointer.
+//
+// Nouns: bound (a policy and its bindings), program (its compiled expressions), ruling (what one expression comes to).
+// Start reading at Validating.Validate.
+//
+// Sources: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/ (KEP-3488) and
+// k8s.io/apiserver/pkg/admission/plugin/policy, whose compiler of CEL is used.
+//
+// Simplifications:
+//   - MutatingAdmissionPolicies are stored and checked, and change nothing;
+//   - the types of expressions are not checked against the schemas of what they match: status stays empty;
+//   - policies from files (staticManifestsDir) are not configured, and metrics are not kept.
+package policy

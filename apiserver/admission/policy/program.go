@@ -1,0 +1,191 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	celgo "github.com/google/cel-go/cel"
+	celtypes "github.com/google/cel-go/common/types"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	admissioncel "k8s.io/apiserver/pkg/admission/plugin/cel"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/cel"
+	"k8s.io/apiserver/pkg/cel/environment"
+
+	"coracle/apiserver/admission/match"
+)
+
+// program is a policy's compiled expressions.
+// Source: k8s.io/apiserver/pkg/admission/plugin/policy/validating (compilePolicy, validator).
+type program struct {
+	policy      *admissionregistrationv1.ValidatingAdmissionPolicy
+	broken      error
+	conditions  *match.Conditions // nil for none
+	validations admissioncel.ConditionEvaluator
+	messages    admissioncel.ConditionEvaluator
+	annotations admissioncel.ConditionEvaluator
+}
+
+// expression is a text and the types that it may evaluate to.
+type expression struct {
+	name, text string
+	types      []*celgo.Type
+}
+
+func (e *expression) GetName() string            { return e.name }
+func (e *expression) GetExpression() string      { return e.text }
+func (e *expression) ReturnTypes() []*celgo.Type { return e.types }
+
+// compile compiles a policy. What does not compile fails when it is evaluated.
+func compile(base *environment.EnvSet, p *admissionregistrationv1.ValidatingAdmissionPolicy) *program {
+	out := &program{policy: p}
+	c, err := admissioncel.NewCompositedCompiler(base)
+	if err != nil {
+		out.broken = err
+		return out
+	}
+	params := p.Spec.ParamKind != nil
+	all := admissioncel.OptionalVariableDeclarations{HasParams: params, HasAuthorizer: true}
+	for _, v := range p.Spec.Variables {
+		c.CompileAndStoreVariable(&expression{v.Name, v.Expression, []*celgo.Type{celgo.AnyType, celgo.DynType}}, all, environment.StoredExpressions)
+	}
+	if len(p.Spec.MatchConditions) > 0 {
+		conditions := match.Compile(c, p.Spec.MatchConditions, params)
+		out.conditions = &conditions
+	}
+	validations := make([]admissioncel.ExpressionAccessor, len(p.Spec.Validations))
+	messages := make([]admissioncel.ExpressionAccessor, len(p.Spec.Validations))
+	for i, v := range p.Spec.Validations {
+		validations[i] = &expression{text: v.Expression, types: []*celgo.Type{celgo.BoolType}}
+		if v.MessageExpression != "" {
+			messages[i] = &expression{text: v.MessageExpression, types: []*celgo.Type{celgo.StringType}}
+		}
+	}
+	annotations := make([]admissioncel.ExpressionAccessor, len(p.Spec.AuditAnnotations))
+	for i, a := range p.Spec.AuditAnnotations {
+		annotations[i] = &expression{text: a.ValueExpression, types: []*celgo.Type{celgo.StringType, celgo.NullType}}
+	}
+	out.validations = c.CompileCondition(validations, all, environment.StoredExpressions)
+	out.annotations = c.CompileCondition(annotations, all, environment.StoredExpressions)
+	out.messages = c.CompileCondition(messages, admissioncel.OptionalVariableDeclarations{HasParams: params}, environment.StoredExpressions)
+	return out
+}
+
+// ruling is what one expression comes to.
+type ruling struct {
+	index   int // of the validation
+	denied  bool
+	failed  bool // it could not be evaluated: denied or not by the failurePolicy
+	message string
+	reason  metav1.StatusReason
+	always  bool // it denies whatever the binding wants done
+}
+
+// findings are what a policy comes to.
+type findings struct {
+	rulings     []ruling
+	annotations map[string]string
+}
+
+func (p *program) mayFail() bool {
+	f := p.policy.Spec.FailurePolicy
+	return f != nil && *f == admissionregistrationv1.Ignore
+}
+
+// failure is the ruling for what could not be evaluated.
+func (p *program) failure(index int, message string) ruling {
+	return ruling{index: index, failed: true, denied: !p.mayFail(), message: message}
+}
+
+func (p *program) failed(err error) findings {
+	return findings{rulings: []ruling{p.failure(0, err.Error())}}
+}
+
+// evaluate asks all expressions.
+func (p *program) evaluate(ctx context.Context, q *match.Question, bound admissioncel.OptionalVariableBindings, namespace *corev1.Namespace) findings {
+	if p.broken != nil {
+		return p.failed(p.broken)
+	}
+	if p.conditions != nil {
+		met, err := p.conditions.Met(ctx, q, bound)
+		switch {
+		case err != nil && p.mayFail(): // as if the conditions were not met
+			return findings{}
+		case err != nil:
+			return p.failed(err)
+		case !met:
+			return findings{}
+		}
+	}
+	ns := admissioncel.CreateNamespaceObject(namespace)
+	results, left, err := p.validations.ForInput(ctx, q.Attributes, q.Request, bound, ns, celconfig.RuntimeCELCostBudget)
+	if err != nil {
+		return p.failed(err)
+	}
+	unauthorized := admissioncel.OptionalVariableBindings{VersionedParams: bound.VersionedParams}
+	messages, _, messagesFailed := p.messages.ForInput(ctx, q.Attributes, q.Request, unauthorized, ns, left)
+	var out findings
+	for i, result := range results {
+		switch {
+		case result.Error != nil:
+			out.rulings = append(out.rulings, p.failure(i, result.Error.Error()))
+		case errors.Is(messagesFailed, cel.ErrInternal) || errors.Is(messagesFailed, cel.ErrOutOfBudget):
+			out.rulings = append(out.rulings, p.failure(i, fmt.Sprintf("failed messageExpression: %s", messagesFailed)))
+		case result.EvalResult != celtypes.True:
+			v := &p.policy.Spec.Validations[i]
+			r := ruling{index: i, denied: true, reason: metav1.StatusReasonInvalid}
+			if v.Reason != nil {
+				r.reason = *v.Reason
+			}
+			if i < len(messages) {
+				r.message = messageOf(messages[i])
+			}
+			if r.message == "" {
+				r.message = strings.TrimSpace(v.Message)
+			}
+			if r.message == "" {
+				r.message = "failed expression: " + strings.TrimSpace(v.Expression)
+			}
+			out.rulings = append(out.rulings, r)
+		}
+	}
+	annotations, _, err := p.annotations.ForInput(ctx, q.Attributes, q.Request, unauthorized, ns, celconfig.RuntimeCELCostBudget)
+	if err != nil {
+		return p.failed(err)
+	}
+	for i, result := range annotations {
+		p.annotate(&out, i, result)
+	}
+	return out
+}
+
+// messageOf is what a messageExpression says, "" for nothing that fits into a line.
+func messageOf(result admissioncel.EvaluationResult) string {
+	if result.Error != nil || result.EvalResult == nil {
+		return ""
+	}
+	text, ok := result.EvalResult.Value().(string)
+	if text = strings.TrimSpace(text); !ok || len(text) > celconfig.MaxEvaluatedMessageExpressionSizeBytes || strings.Contains(text, "\n") {
+		return ""
+	}
+	return text
+}
+
+func (p *program) annotate(out *findings, i int, result admissioncel.EvaluationResult) {
+	if result.Error != nil {
+		if !p.mayFail() {
+			out.rulings = append(out.rulings, ruling{failed: true, denied: true, always: true, message: result.Error.Error()})
+		}
+		return
+	}
+	if text, ok := result.EvalResult.Value().(string); ok && strings.TrimSpace(text) != "" {
+		if out.annotations == nil {
+			out.annotations = map[string]string{}
+		}
+		out.annotations[p.policy.Spec.AuditAnnotations[i].Key] = strings.TrimSpace(text)
+	}
+}
