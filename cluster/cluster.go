@@ -20,6 +20,7 @@ import (
 
 	"coracle/apiserver"
 	"coracle/apiserver/admission"
+	"coracle/apiserver/admission/policy"
 	"coracle/apiserver/admission/webhook"
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/customresource"
@@ -115,7 +116,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	authorizers, policy, err := authorizers(config, objects)
+	authorizers, rules, err := authorizers(config, objects)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +144,8 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		mutatingWebhooks,
 		// What Kubernetes does where it stores objects: of what webhooks have made of them.
 		&admission.ServiceIP{Services: objects, Range: serviceRange},
-		admission.Escalation{Policy: policy, Authz: authorizers},
+		admission.Escalation{Policy: rules, Authz: authorizers},
+		policy.New(policy.Config{Catalog: kinds, Objects: objects, Authz: authorizers, Log: config.Log}),
 		validatingWebhooks,
 		admission.ResourceQuota{Quotas: objects, Now: config.Now},
 	}

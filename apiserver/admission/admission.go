@@ -54,6 +54,7 @@ type Attributes struct {
 	again   bool
 	changes []string
 	called  []decision.Call
+	judged  []decision.Judgement
 	notes   map[string]any
 }
 
@@ -79,6 +80,9 @@ func (a *Attributes) Note(plugin string, what any) {
 
 // Noted returns what Note kept.
 func (a *Attributes) Noted(plugin string) any { return a.notes[plugin] }
+
+// Judged notes for the decision record what a policy came to.
+func (a *Attributes) Judged(j decision.Judgement) { a.judged = append(a.judged, j) }
 
 // Called notes for the decision record that somebody outside was asked.
 func (a *Attributes) Called(c decision.Call) { a.called = append(a.called, c) }
@@ -129,7 +133,7 @@ func (c Chain) mutate(ctx context.Context, a *Attributes) error {
 		if !ok {
 			continue
 		}
-		a.changes, a.called = nil, nil
+		a.changes, a.called, a.judged = nil, nil, nil
 		err := m.Mutate(ctx, a)
 		record(ctx, p, "mutate", a, err)
 		if err != nil {
@@ -146,7 +150,7 @@ func (c Chain) Validate(ctx context.Context, a *Attributes) error {
 		if !ok {
 			continue
 		}
-		a.changes, a.called = nil, nil
+		a.changes, a.called, a.judged = nil, nil, nil
 		err := v.Validate(ctx, a)
 		record(ctx, p, "validate", a, err)
 		if err != nil {
@@ -163,10 +167,10 @@ func record(ctx context.Context, p Plugin, phase string, a *Attributes, err erro
 		// A permission that it asked for and could do without was not missing.
 		r.Further = slices.DeleteFunc(r.Further, func(o decision.Opinion) bool { return o.Verdict != authz.Allow.String() })
 	}
-	if a.changes == nil && a.called == nil && err == nil {
+	if a.changes == nil && a.called == nil && a.judged == nil && err == nil {
 		return
 	}
-	r.Admission = append(r.Admission, decision.Step{Plugin: p.Name(), Phase: phase, Changed: a.changes, Called: a.called, Refused: err})
+	r.Admission = append(r.Admission, decision.Step{Plugin: p.Name(), Phase: phase, Changed: a.changes, Called: a.called, Judged: a.judged, Refused: err})
 }
 
 // Forbidden words a refusal as upstream's admission.NewForbidden does.

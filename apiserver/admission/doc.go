@@ -7,5 +7,5 @@
 // Nouns: Attributes (what is about to be written), Mutator and Validator (a plugin is one or both),
 // Chain. One file per plugin; the comment above a plugin says its rule in the words of the documentation.
 // Package webhook has those
-// that ask others. Start reading at Chain.
+// that ask others, package policy the one that evaluates expressions. Start reading at Chain.
 package admission

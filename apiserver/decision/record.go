@@ -83,7 +83,17 @@ type Step struct {
 	Phase   string // mutate, validate
 	Changed []string
 	Called  []Call
+	Judged  []Judgement
 	Refused error
+}
+
+// Judgement is what one policy came to, by one of its bindings.
+type Judgement struct {
+	Policy  string
+	Binding string
+	Said    string // allowed, denied, warned, audited, failed, or ignored: it could not be evaluated, and may
+	Message string
+	Took    time.Duration
 }
 
 // Call is one question to somebody outside: a webhook.

@@ -39,6 +39,9 @@ func render(r *decision.Record, own bool) *Decision {
 	d.SmallestGrants = Grants(r)
 	for _, s := range r.Admission {
 		one := Admission{Plugin: s.Plugin, Phase: s.Phase, Changed: s.Changed}
+		for _, j := range s.Judged {
+			one.Judged = append(one.Judged, Judgement{Policy: j.Policy, Binding: j.Binding, Said: j.Said, Message: j.Message, Took: j.Took.String()})
+		}
 		for _, c := range s.Called {
 			one.Called = append(one.Called, Call{
 				Configuration: c.Configuration, Webhook: c.Webhook, Took: c.Took.String(), Again: c.Round > 0,

@@ -105,11 +105,22 @@ type Opinion struct {
 
 // Admission is what one plugin changed or refused.
 type Admission struct {
-	Plugin  string   `json:"plugin"`
-	Phase   string   `json:"phase"`
-	Changed []string `json:"changed,omitempty"`
-	Called  []Call   `json:"called,omitempty"`
-	Refused string   `json:"refused,omitempty"`
+	Plugin  string      `json:"plugin"`
+	Phase   string      `json:"phase"`
+	Changed []string    `json:"changed,omitempty"`
+	Called  []Call      `json:"called,omitempty"`
+	Judged  []Judgement `json:"judged,omitempty"`
+	Refused string      `json:"refused,omitempty"`
+}
+
+// Judgement is what one policy came to, by one of its bindings: allowed, denied, warned, audited, failed, or ignored, which is
+// failed where its failurePolicy is Ignore.
+type Judgement struct {
+	Policy  string `json:"policy"`
+	Binding string `json:"binding,omitempty"`
+	Said    string `json:"said"`
+	Message string `json:"message,omitempty"`
+	Took    string `json:"took"`
 }
 
 // Call is one question to a webhook, and what it said: allowed, denied, failed, or ignored, which is failed where its

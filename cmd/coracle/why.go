@@ -150,6 +150,12 @@ func tellDecision(w io.Writer, d *why.Decision) error {
 			for _, change := range a.Changed {
 				fmt.Fprintf(&b, "  %s set %s\n", a.Plugin, cleanWord(change))
 			}
+			for _, j := range a.Judged {
+				fmt.Fprintf(&b, "  %s %s, bound by %s: %s\n", a.Plugin, cleanWord(j.Policy), cmp.Or(cleanWord(j.Binding), "nobody"), p.verdict(j.Said))
+				if j.Message != "" {
+					fmt.Fprintf(&b, "    %s\n", clean(j.Message))
+				}
+			}
 			for _, c := range a.Called {
 				fmt.Fprintf(&b, "  %s asked %s of %s, which took %s: %s\n", a.Plugin, cleanWord(c.Webhook), cleanWord(c.Configuration), c.Took, p.verdict(c.Said))
 				if c.Message != "" {
