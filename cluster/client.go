@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"sync"
@@ -32,9 +33,9 @@ func (f clientFactory) config(agent string, rt http.RoundTripper) *rest.Config {
 	}
 }
 
-// as is the configuration of a client that presents a certificate.
-func (f clientFactory) as(agent string, certificate *credential) *rest.Config {
-	return f.config(agent, &transport{handler: f.handler, certificate: certificate})
+// as is the configuration of a client that presents the certificates that chain returns at the time; nil presents none.
+func (f clientFactory) as(agent string, chain func() []*x509.Certificate) *rest.Config {
+	return f.config(agent, &transport{handler: f.handler, chain: chain})
 }
 
 // asAccount is the configuration of a client that acts as a service account of kube-system. Its token comes

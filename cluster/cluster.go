@@ -215,7 +215,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err := c.startControllers(running, clients, identities, who.tokens, func(ctx context.Context) error { return c.publishInfo(ctx, own, objects) }); err != nil {
 		return nil, err
 	}
-	if err := c.startNodes(running, clients, parts); err != nil {
+	if err := c.startNodes(running, clients, own, objects); err != nil {
 		return nil, err
 	}
 	who.watch("--data-dir", parts)

@@ -35,6 +35,9 @@ type Config struct {
 	Era string
 	// Nodes is how many nodes are simulated.
 	Nodes int
+	// NodeCertificates says how these nodes come by their certificates: BootstrapNodes, or IssuedNodes. Default: BootstrapNodes,
+	// but where bootstrap tokens are not taken.
+	NodeCertificates string
 	// Controllers are those that run: names, * for all, -NAME for all but one, -* for none. Default: *.
 	Controllers []string
 	// Hints says where explanations of refusals go besides the terminal: off (the default), or client.
@@ -130,6 +133,16 @@ func (c *Config) Validate() error {
 	}
 	if c.Nodes < 0 || c.Nodes > maxNodes {
 		return fmt.Errorf("--nodes %d is out of range; choose 0 to %d", c.Nodes, maxNodes)
+	}
+	switch {
+	case c.NodeCertificates == "" && c.EnableBootstrapTokenAuth:
+		c.NodeCertificates = BootstrapNodes
+	case c.NodeCertificates == "":
+		c.NodeCertificates = IssuedNodes
+	case c.NodeCertificates == BootstrapNodes && !c.EnableBootstrapTokenAuth && c.Nodes > 0:
+		return fmt.Errorf("--node-certificates=%s needs --enable-bootstrap-token-auth: choose %s, or let tokens be taken", BootstrapNodes, IssuedNodes)
+	case c.NodeCertificates != BootstrapNodes && c.NodeCertificates != IssuedNodes:
+		return fmt.Errorf("--node-certificates %q is not known; choose %s or %s", c.NodeCertificates, BootstrapNodes, IssuedNodes)
 	}
 	if len(c.Controllers) == 0 {
 		c.Controllers = []string{"*"}

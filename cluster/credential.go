@@ -19,13 +19,8 @@ type credential struct {
 	certs atomic.Pointer[[]*x509.Certificate]
 }
 
-// chain is what is presented now; nothing for nobody.
-func (c *credential) chain() []*x509.Certificate {
-	if c == nil {
-		return nil
-	}
-	return *c.certs.Load()
-}
+// chain is what is presented now.
+func (c *credential) chain() []*x509.Certificate { return *c.certs.Load() }
 
 func (c *credential) hold(certificate *x509.Certificate) {
 	c.certs.Store(&[]*x509.Certificate{certificate})

@@ -70,7 +70,7 @@ func (c *Cluster) ownClient(clients clientFactory, parts *credentials) (kubernet
 	if err != nil {
 		return nil, err
 	}
-	return kubernetes.NewForConfig(clients.as("kube-apiserver", certificate))
+	return kubernetes.NewForConfig(clients.as("kube-apiserver", certificate.chain))
 }
 
 // tokens issues service-account tokens for the server and for the token controller.

@@ -2,10 +2,6 @@ package cluster
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"path/filepath"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/informers"
@@ -13,7 +9,6 @@ import (
 	"k8s.io/client-go/metadata"
 
 	"coracle/apiserver/admission"
-	"coracle/authn/pki"
 	"coracle/controllers/bootstrap"
 	"coracle/controllers/certificates"
 	"coracle/controllers/clusterrole"
@@ -38,7 +33,6 @@ import (
 	"coracle/controllers/token"
 	"coracle/controllers/trustbundle"
 	"coracle/controllers/ttlafterfinished"
-	kubeletsim "coracle/kubelet-sim"
 )
 
 // runner is anything that runs until its context ends.
@@ -56,7 +50,7 @@ func (c *Cluster) run(ctx context.Context, name string, r runner) {
 // startControllers starts what kube-controller-manager and kube-scheduler are in a larger cluster. Each
 // controller acts as the service account that it has there; what they watch they share, as there.
 func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, ids identities, minter *tokens, publishInfo func(context.Context) error) error {
-	manager, err := kubernetes.NewForConfig(clients.as("kube-controller-manager", ids.controllerManager))
+	manager, err := kubernetes.NewForConfig(clients.as("kube-controller-manager", ids.controllerManager.chain))
 	if err != nil {
 		return err
 	}
@@ -143,7 +137,7 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 		certificates.NewPodCleaner(account("podcertificaterequestcleaner"), shared, c.config.Now, log))
 	c.control(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
 
-	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler))
+	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler.chain))
 	if err != nil {
 		return err
 	}
@@ -167,37 +161,4 @@ func withoutOwners(obj any) (any, error) {
 		m.SetManagedFields(nil)
 	}
 	return obj, nil
-}
-
-// startNodes starts the simulated nodes: node-1, node-2 and so on.
-func (c *Cluster) startNodes(ctx context.Context, clients clientFactory, parts *credentials) error {
-	for i := range c.config.Nodes {
-		name := fmt.Sprintf("node-%d", i+1)
-		certificate, err := parts.kubeconfig(filepath.Join(c.config.DataDir, "nodes", name, "kubelet.conf"), pki.Node(name))
-		if err != nil {
-			return err
-		}
-		client, err := kubernetes.NewForConfig(clients.as("kubelet", certificate))
-		if err != nil {
-			return err
-		}
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return fmt.Errorf("the API of %s cannot listen: %w", name, err)
-		}
-		serving := &nodeServing{keys: c.keys, name: name, ip: net.IPv4(127, 0, 0, 1), now: c.config.Now}
-		c.run(ctx, name, kubeletsim.New(kubeletsim.Config{
-			NodeName:    name,
-			Client:      client,
-			Dir:         c.config.DataDir,
-			PodCIDR:     fmt.Sprintf("10.244.%d.0/24", i),
-			Listener:    listener,
-			Certificate: serving.certificate,
-			ClientCAs:   serving.clientCAs,
-			APIServer:   strings.TrimPrefix(c.URL, "https://"),
-			Log:         c.config.Log,
-			Now:         c.config.Now,
-		}))
-	}
-	return nil
 }

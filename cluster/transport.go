@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,8 +14,8 @@ import (
 // handshake, no second copy of the bytes. They authenticate all the same, with the client certificate
 // that they would present in a handshake.
 type transport struct {
-	handler     http.Handler
-	certificate *credential // nil: none
+	handler http.Handler
+	chain   func() []*x509.Certificate // nil: none
 }
 
 // RoundTrip runs the server's handler in a goroutine of its own, which ends with the response's body,
@@ -22,7 +23,10 @@ type transport struct {
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(req.Context())
 	r := req.Clone(ctx)
-	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, PeerCertificates: t.certificate.chain()}
+	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true}
+	if t.chain != nil {
+		r.TLS.PeerCertificates = t.chain()
+	}
 	r.RequestURI = req.URL.RequestURI()
 	r.Host = req.URL.Host
 	r.RemoteAddr = "127.0.0.1:0"

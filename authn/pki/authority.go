@@ -53,8 +53,8 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// signed tells whether one of the trusted signed the certificate.
-func (a *Authority) signed(c *x509.Certificate) bool {
+// Signed tells whether one of the trusted signed the certificate.
+func (a *Authority) Signed(c *x509.Certificate) bool {
 	return slices.ContainsFunc(a.Trusted(), func(by *x509.Certificate) bool { return c.CheckSignatureFrom(by) == nil })
 }
 

@@ -74,7 +74,7 @@ func (d *directory) read(name string) ([]byte, error) {
 }
 
 func isSecret(name string) bool {
-	return strings.HasSuffix(name, ".key") || strings.HasSuffix(name, ".key"+next) || strings.HasSuffix(name, ".conf")
+	return strings.HasSuffix(name, ".key") || strings.HasSuffix(name, ".key"+next) || strings.HasSuffix(name, ".conf") || strings.HasSuffix(name, nodeFileSuffix)
 }
 
 // write replaces a file: after a crash it holds what it held before, or the new bytes.

@@ -2,8 +2,8 @@ package pki
 
 import (
 	"crypto/x509"
-	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -58,16 +58,21 @@ func roles(name string) (presented, without string) {
 	case "scheduler.conf":
 		return "the scheduler, to the API server", "new pods stay Pending"
 	}
-	if filepath.Base(name) == "kubelet.conf" {
+	switch filepath.Base(name) {
+	case "kubelet.conf", "kubelet-client":
 		return "that node's kubelet, to the API server", "the node goes NotReady, and its pods are not run"
+	case "kubelet-server":
+		return "that node's kubelet, to the API server that calls it", "kubectl logs, exec and port-forward end with a TLS error"
 	}
 	return "its owner, to the API server", "its owner is locked out"
 }
 
 // Inventory lists what a cluster has: each authority with what it signed, then the keys of tokens. What is broken is
 // listed with its problem.
-func Inventory(dir string, kubeconfigs []string, now time.Time) ([]Item, error) {
-	d, err := existingDirectory(dir)
+func (r Rotation) Inventory() ([]Item, error) {
+	r.setDefaults()
+	now := r.Now()
+	d, err := existingDirectory(r.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +98,13 @@ func Inventory(dir string, kubeconfigs []string, now time.Time) ([]Item, error) 
 			}
 		}
 		if row.name == clusterCA {
-			for _, path := range kubeconfigs {
-				root.Items = append(root.Items, kubeconfigItem(path, a, now))
+			for _, path := range r.Kubeconfigs {
+				if item, file := kubeconfigItem(path, a, now); !slices.Contains(r.NodeFiles, file) {
+					root.Items = append(root.Items, item)
+				}
+			}
+			for _, path := range r.NodeFiles {
+				root.Items = append(root.Items, nodeFileItem(path, a, now))
 			}
 		}
 		all = append(all, root)
@@ -122,27 +132,31 @@ func (d *directory) item(name string, now time.Time) (Item, *Pair) {
 	return item, pair
 }
 
-func kubeconfigItem(path string, by *Authority, now time.Time) Item {
-	item := Item{Name: KubeconfigName(path), File: path}
+// kubeconfigItem is the row of a kubeconfig; file is where its certificate is, if that is in another file.
+func kubeconfigItem(path string, by *Authority, now time.Time) (item Item, file string) {
+	item = Item{Name: KubeconfigName(path), File: path}
 	item.Presented, item.Without = roles(item.Name)
-	data, err := os.ReadFile(path)
+	conf, err := readKubeconfig(path)
 	if err != nil {
 		item.Problem = err.Error()
-		return item
+		return item, ""
 	}
-	certs, err := kubeconfigCertificates(data)
-	if err != nil {
+	certs, file, err := conf.chain()
+	switch {
+	case err != nil:
 		item.Problem = err.Error()
-		return item
+	case certs == nil:
+		item.Presented += "; no certificate"
+	default:
+		item.describe(certs[0], now)
+		item.judge(by, &Pair{Cert: certs[0]})
 	}
-	item.describe(certs[0], now)
-	item.judge(by, &Pair{Cert: certs[0]})
-	return item
+	return item, file
 }
 
 // judge says what is wrong with it as that authority's.
 func (i *Item) judge(by *Authority, pair *Pair) {
-	if i.Problem == "" && by != nil && pair != nil && !by.signed(pair.Cert) {
+	if i.Problem == "" && by != nil && pair != nil && !by.Signed(pair.Cert) {
 		i.Problem = "it is not signed by " + by.name
 	}
 }

@@ -11,20 +11,22 @@ import (
 
 // Finding is one thing that was looked at in a certificate, and whether it is as it should be.
 type Finding struct {
-	Check string `json:"check"` // chain, usage, name, expiry
+	Check string `json:"check"` // chain, usage, name, expiry; of a kubeconfig also key, server and user
 	Good  bool   `json:"good"`
-	Says  string `json:"says"`
+	// Unknown says that it cannot be judged by looking.
+	Unknown bool   `json:"unknown,omitempty"`
+	Says    string `json:"says"`
 }
 
 // Judgement is what somebody who is shown a chain of certificates would find.
 type Judgement struct {
-	Subject  string    `json:"subject"`
-	Issuer   string    `json:"issuer"`
-	Serial   string    `json:"serial"`
+	Subject  string    `json:"subject,omitempty"`
+	Issuer   string    `json:"issuer,omitempty"`
+	Serial   string    `json:"serial,omitempty"`
 	Names    []string  `json:"names,omitempty"`
 	Usages   []string  `json:"usages,omitempty"`
-	Begins   time.Time `json:"notBefore"`
-	Ends     time.Time `json:"notAfter"`
+	Begins   time.Time `json:"notBefore,omitzero"`
+	Ends     time.Time `json:"notAfter,omitzero"`
 	Findings []Finding `json:"findings"`
 }
 
@@ -47,7 +49,7 @@ func Judge(chain []*x509.Certificate, q Question) Judgement {
 		Names: Names(leaf), Usages: Usages(leaf), Begins: leaf.NotBefore, Ends: leaf.NotAfter,
 	}
 	add := func(check string, good bool, format string, args ...any) {
-		j.Findings = append(j.Findings, Finding{check, good, fmt.Sprintf(format, args...)})
+		j.Findings = append(j.Findings, Finding{Check: check, Good: good, Says: fmt.Sprintf(format, args...)})
 	}
 	if by, err := q.chain(chain); err != nil {
 		add("chain", false, "%v", err)
@@ -82,7 +84,7 @@ func Judge(chain []*x509.Certificate, q Question) Judgement {
 
 // Good tells whether nothing is wrong.
 func (j Judgement) Good() bool {
-	return !slices.ContainsFunc(j.Findings, func(f Finding) bool { return !f.Good })
+	return !slices.ContainsFunc(j.Findings, func(f Finding) bool { return !f.Good && !f.Unknown })
 }
 
 // chain finds the authority under which the chain verifies, at a time when its first certificate is in force, for

@@ -83,12 +83,17 @@ func TestJudge_Hostile(t *testing.T) {
 	}
 }
 
-func FuzzParseChain(f *testing.F) {
-	f.Add([]byte("apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- name: a\n  context: {user: a, cluster: a}\n"))
+func FuzzKubeconfig(f *testing.F) {
+	f.Add([]byte("apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- name: a\n  context: {user: a, cluster: a}\nusers:\n- name: a\nclusters:\n- name: a\n"))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if certs, err := ParseChain(data); err == nil && len(certs) == 0 {
-			t.Error("no certificate, and no error")
+		c, err := parseKubeconfig("a.conf", data)
+		if err != nil {
+			return
+		}
+		c.user.ClientCertificate, c.user.ClientKey, c.user.TokenFile, c.cluster.CertificateAuthority = "", "", "", "" // nobody's files
+		if j, chain, err := c.judge(Question{}); err == nil && len(chain) == 0 && len(j.Findings) < 2 {
+			t.Errorf("too little is said of it: %+v", j.Findings)
 		}
 	})
 }

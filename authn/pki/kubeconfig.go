@@ -98,7 +98,7 @@ func (p *PKI) embedded(config *clientcmdapi.Config, id Identity) (pair *Pair, go
 		return nil, false
 	}
 	c := certs[0]
-	if !samePublicKey(key.Public(), c.PublicKey) || !p.Authority().signed(c) || !certifies(c, id) {
+	if !samePublicKey(key.Public(), c.PublicKey) || !p.Authority().Signed(c) || !certifies(c, id) {
 		return nil, false
 	}
 	return &Pair{Cert: c, Key: key}, id.profile().stale(c, p.options.Now()) == ""

@@ -154,7 +154,7 @@ func (p *PKI) leaf(authority *Authority, row leaf) (tls.Certificate, error) {
 	why := "it is missing"
 	whole := pair.Cert != nil && pair.Key != nil
 	if whole {
-		if !authority.signed(pair.Cert) {
+		if !authority.Signed(pair.Cert) {
 			return tls.Certificate{}, fmt.Errorf("%s is not signed by %s: put back the authority that signed it, or remove it and its key to have new ones made", crt, p.dir.path(row.authority+".crt"))
 		}
 		if why = row.profile.stale(pair.Cert, p.options.Now()); why == "" {
@@ -201,16 +201,3 @@ func (p *PKI) KubeletClient() tls.Certificate { return p.held.Load().certs[1] }
 
 // FrontProxyClient is what the API server presents when it acts as an authenticating proxy, towards aggregated API servers.
 func (p *PKI) FrontProxyClient() tls.Certificate { return p.held.Load().certs[2] }
-
-// KubeletServing issues what a node's kubelet serves with. It is kept in memory alone.
-func (p *PKI) KubeletServing(node string, names []string, ips []net.IP) (tls.Certificate, error) {
-	id := Node(node)
-	pair, err := p.Authority().issuePair(profile{
-		commonName: id.User, organization: id.Groups,
-		usages: serverAuth, names: union([]string{node}, names), ips: ips,
-	})
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	return pair.TLS(), nil
-}

@@ -376,9 +376,9 @@ func TestClientCertificate(t *testing.T) {
 	}
 }
 
-func TestKubeletServing(t *testing.T) {
+func TestNodeServing(t *testing.T) {
 	p := mustOpen(t, t.TempDir(), Options{})
-	c, err := p.KubeletServing("node-1", nil, []net.IP{net.IPv4(127, 0, 0, 1)})
+	c, err := p.Authority().NodeServing("node-1", net.IPv4(127, 0, 0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (p *PKI) peek() (*held, error) {
 		if pair.Key == nil {
 			return nil, fmt.Errorf("%s is there without its key", p.dir.path(row.name+".crt"))
 		}
-		if !h.signer(row).signed(pair.Cert) {
+		if !h.signer(row).Signed(pair.Cert) {
 			return nil, fmt.Errorf("%s is not signed by %s", p.dir.path(row.name+".crt"), p.dir.path(row.authority+".crt"))
 		}
 		h.certs = append(h.certs, pair.TLS())

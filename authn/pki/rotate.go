@@ -18,6 +18,8 @@ type Rotation struct {
 	Dir string
 	// Kubeconfigs are the files whose client certificates and authorities go along.
 	Kubeconfigs []string
+	// NodeFiles are the files of nodes' certificates, each with its key.
+	NodeFiles []string
 	// Validity is how long what is issued lives. Default: as long as kubeadm's.
 	Validity time.Duration
 	// DryRun says what would be done, and does nothing.
@@ -45,9 +47,7 @@ var ErrUnknown = errors.New("there is no certificate, authority or key of that n
 // Rotate replaces what is called name: a certificate, a kubeconfig, Everything; or takes an authority, or sa, a stage
 // further. It returns what was done, or would be.
 func (r Rotation) Rotate(name string) ([]Change, error) {
-	if r.Now == nil {
-		r.Now = time.Now
-	}
+	r.setDefaults()
 	dir, err := existingDirectory(r.Dir)
 	if err != nil {
 		return nil, err
@@ -72,6 +72,12 @@ func (r Rotation) Rotate(name string) ([]Change, error) {
 		err = errors.Join(err, dir.sync())
 	}
 	return t.changes, err
+}
+
+func (r *Rotation) setDefaults() {
+	if r.Now == nil {
+		r.Now = time.Now
+	}
 }
 
 // turn is one rotation under way.
@@ -112,7 +118,19 @@ func (t *turn) rotate(name string) error {
 	for _, path := range t.Kubeconfigs {
 		if name == KubeconfigName(path) || name == Everything {
 			found = true
+			before := len(t.changes)
 			if err := t.kubeconfig(path, true); err != nil {
+				return err
+			}
+			if name != Everything && len(t.changes) == before {
+				return fmt.Errorf("%s holds no certificate of this cluster to replace; `coracle pki show %s` tells what it goes by", path, name)
+			}
+		}
+	}
+	for _, path := range t.NodeFiles {
+		if name == NodeFileName(path) || name == Everything {
+			found = true
+			if err := t.nodeFile(path, true); err != nil {
 				return err
 			}
 		}
@@ -280,7 +298,7 @@ func (t *turn) reissue(a *Authority) error {
 	return nil
 }
 
-// kubeconfigs brings them up to date with the cluster's authority.
+// kubeconfigs brings them, and nodes' certificates, up to date with the cluster's authority.
 func (t *turn) kubeconfigs(a *Authority) error {
 	if a.name != clusterCA {
 		return nil
@@ -291,6 +309,11 @@ func (t *turn) kubeconfigs(a *Authority) error {
 	t.p.held.Store(&h)
 	for _, path := range t.Kubeconfigs {
 		if err := t.kubeconfig(path, false); err != nil {
+			return err
+		}
+	}
+	for _, path := range t.NodeFiles {
+		if err := t.nodeFile(path, false); err != nil {
 			return err
 		}
 	}
@@ -308,6 +331,9 @@ func (r Rotation) Names() []string {
 	}
 	for _, path := range r.Kubeconfigs {
 		names = append(names, KubeconfigName(path))
+	}
+	for _, path := range r.NodeFiles {
+		names = append(names, NodeFileName(path))
 	}
 	slices.SortFunc(names, strings.Compare)
 	return names

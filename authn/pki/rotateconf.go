@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -30,14 +31,16 @@ func (t *turn) kubeconfig(path string, renew bool) error {
 	}
 	by := t.p.Authority()
 	what := ""
-	if cluster := config.Clusters[clusterName]; cluster != nil && !bytes.Equal(cluster.CertificateAuthorityData, by.PEM()) {
-		cluster.CertificateAuthorityData = by.PEM()
-		what = "what is trusted"
+	for _, cluster := range config.Clusters {
+		if by.among(cluster.CertificateAuthorityData) && !bytes.Equal(cluster.CertificateAuthorityData, by.PEM()) {
+			cluster.CertificateAuthorityData = by.PEM()
+			what = "what is trusted"
+		}
 	}
 	for _, user := range slices.Sorted(maps.Keys(config.AuthInfos)) {
 		info := config.AuthInfos[user]
 		certs, err := ParseCertificates(info.ClientCertificateData)
-		if err != nil || !by.signed(certs[0]) {
+		if err != nil || !by.Signed(certs[0]) {
 			continue // somebody else's
 		}
 		if !renew && certs[0].CheckSignatureFrom(by.cert) == nil {
@@ -64,6 +67,12 @@ func (t *turn) kubeconfig(path string, renew bool) error {
 		}
 		return dir.sync()
 	})
+}
+
+// among tells whether PEM of authorities has one that is trusted: then they are this cluster's.
+func (a *Authority) among(data []byte) bool {
+	certs, err := ParseCertificates(data)
+	return err == nil && slices.ContainsFunc(certs, func(c *x509.Certificate) bool { return slices.ContainsFunc(a.Trusted(), c.Equal) })
 }
 
 // embed issues a certificate like the one that a user of a kubeconfig has.

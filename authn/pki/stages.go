@@ -1,7 +1,5 @@
 package pki
 
-import "time"
-
 // Progress is how far one authority, or the keys of tokens, are in being replaced.
 type Progress struct {
 	Name  string `json:"name"`
@@ -11,12 +9,13 @@ type Progress struct {
 
 // Stages tells how far each is.
 func (r Rotation) Stages() ([]Progress, error) {
+	r.setDefaults()
 	dir, err := existingDirectory(r.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.close()
-	p := &PKI{options: Options{Now: time.Now}, dir: dir}
+	p := &PKI{options: Options{Now: r.Now}, dir: dir}
 	h, err := p.peek()
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -83,8 +84,8 @@ func (j *joining) run(ctx context.Context) error {
 	}
 	serving := certificate.NewManager(certificate.Config{
 		Name: "kubelet-server", Template: certificate.Serving(j.name, net.ParseIP(j.ip)), Dir: dir, Client: api, Now: time.Now, Log: j.log,
-		Asked: func(request string) {
-			fmt.Fprintf(j.out, "A certificate for the node's own API is asked for, which people approve: kubectl certificate approve %s\n", request)
+		Asked: func(_ context.Context, request *certificatesv1.CertificateSigningRequest) {
+			fmt.Fprintf(j.out, "A certificate for the node's own API is asked for, which people approve: kubectl certificate approve %s\n", request.Name)
 		},
 	})
 	fmt.Fprintf(j.out, "The node %s runs. Its pods' files are in %s. Ctrl-C stops it.\n", j.name, j.dataDir)
@@ -173,8 +174,8 @@ func (j *joining) free(ctx context.Context, api kubernetes.Interface) error {
 }
 
 // asked tells which request waits for approval.
-func (j *joining) asked(request string) {
-	fmt.Fprintf(j.out, "A certificate is asked for. Unless it is approved by itself: kubectl certificate approve %s\n", request)
+func (j *joining) asked(_ context.Context, request *certificatesv1.CertificateSigningRequest) {
+	fmt.Fprintf(j.out, "A certificate is asked for. Unless it is approved by itself: kubectl certificate approve %s\n", request.Name)
 }
 
 // localAddress is the address of this machine from which it reaches the server. No packet is sent.

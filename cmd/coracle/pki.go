@@ -31,24 +31,22 @@ func (c *certificateFiles) addFlags(f *pflag.FlagSet) {
 // dir is the data directory.
 func (c *certificateFiles) dir() (string, error) {
 	if c.dataDir != "" {
-		return c.dataDir, nil
+		return filepath.Abs(c.dataDir)
 	}
 	return cluster.DefaultDataDir()
 }
 
-// kubeconfigs are the files in it that hold a client certificate.
-func kubeconfigs(dataDir string) ([]string, error) {
-	found, err := fs.Glob(os.DirFS(dataDir), "kubeconfigs/*.conf")
-	if err != nil {
-		return nil, err
-	}
-	nodes, err := fs.Glob(os.DirFS(dataDir), "nodes/*/kubelet.conf")
-	if err != nil {
-		return nil, err
-	}
+// filesIn are the files in the data directory that patterns match.
+func filesIn(dataDir string, patterns ...string) ([]string, error) {
 	var paths []string
-	for _, name := range append(found, nodes...) {
-		paths = append(paths, filepath.Join(dataDir, filepath.FromSlash(name)))
+	for _, pattern := range patterns {
+		found, err := fs.Glob(os.DirFS(dataDir), pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range found {
+			paths = append(paths, filepath.Join(dataDir, filepath.FromSlash(name)))
+		}
 	}
 	return paths, nil
 }
@@ -59,9 +57,13 @@ func (c *certificateFiles) rotation() (pki.Rotation, error) {
 	if err != nil {
 		return pki.Rotation{}, err
 	}
-	paths, err := kubeconfigs(dir)
+	paths, err := filesIn(dir, "kubeconfigs/*.conf", "nodes/*/kubelet.conf")
 	if err != nil {
 		return pki.Rotation{}, fmt.Errorf("look for kubeconfigs in %s: %w", dir, err)
 	}
-	return pki.Rotation{Dir: filepath.Join(dir, "pki"), Kubeconfigs: paths}, nil
+	nodeFiles, err := filesIn(dir, "nodes/*/pki/*-current.pem")
+	if err != nil {
+		return pki.Rotation{}, fmt.Errorf("look for nodes' certificates in %s: %w", dir, err)
+	}
+	return pki.Rotation{Dir: filepath.Join(dir, "pki"), Kubeconfigs: paths, NodeFiles: nodeFiles}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,7 +32,7 @@ It reads DATA-DIR/pki, kubeconfigs and nodes, whether the server runs or not, an
 		if err != nil {
 			return err
 		}
-		items, err := pki.Inventory(r.Dir, r.Kubeconfigs, time.Now())
+		items, err := r.Inventory()
 		if err != nil {
 			return err
 		}

@@ -20,8 +20,8 @@ import (
 // shownCertificate is what was found, where, and what is thought of it.
 type shownCertificate struct {
 	Source    string   `json:"source"`
-	Protocol  string   `json:"protocol,omitempty"` // of a live endpoint
-	Presented []string `json:"presented"`          // subjects of the whole chain
+	Protocol  string   `json:"protocol,omitempty"`  // of a live endpoint
+	Presented []string `json:"presented,omitempty"` // subjects of the whole chain
 	pki.Judgement
 }
 
@@ -35,8 +35,10 @@ func pkiShowCommand() *cobra.Command {
 		Long: `Read a certificate and judge it as whoever is shown it would: is it signed by an authority of this cluster, is it for
 what it is used for, for that name, and in force?
 
-NAME is one of those that coracle pki list has; FILE holds PEM, or is a kubeconfig; from HOST:PORT is taken what is served
-there, and nothing is sent. The exit code is 1 when something is wrong.`,
+NAME is one of those that coracle pki list has; FILE holds PEM, or is a kubeconfig, of which what its current context uses is
+judged: certificate, key and authority, in it or in files that it names. From HOST:PORT is taken what is served there, and
+nothing is sent. What cannot be judged by looking, such as a token, has a question mark. The exit code is 1 when something is
+wrong.`,
 		Example: `  coracle pki show apiserver
   coracle pki show ~/.kube/config
   coracle pki show 127.0.0.1:6443 --name kubernetes.default.svc`,
@@ -59,14 +61,9 @@ there, and nothing is sent. The exit code is 1 when something is wrong.`,
 			return err
 		}
 		shown := shownCertificate{Source: args[0]}
-		chain, err := shown.find(cmd.Context(), r, args[0], &q)
-		if err != nil {
+		if err := shown.find(cmd.Context(), r, args[0], q); err != nil {
 			return err
 		}
-		for _, c := range chain {
-			shown.Presented = append(shown.Presented, c.Subject.String())
-		}
-		shown.Judgement = pki.Judge(chain, q)
 		done, err := out.print(cmd.OutOrStdout(), shown)
 		if !done {
 			tellCertificate(cmd.OutOrStdout(), shown)
@@ -79,47 +76,39 @@ there, and nothing is sent. The exit code is 1 when something is wrong.`,
 	return cmd
 }
 
-// find reads what is meant, and notes what it is used for.
-func (s *shownCertificate) find(ctx context.Context, r pki.Rotation, what string, q *pki.Question) ([]*x509.Certificate, error) {
-	path := pki.FileOf(r.Dir, r.Kubeconfigs, what)
+// find reads what is meant, and judges it by what it is used for.
+func (s *shownCertificate) find(ctx context.Context, r pki.Rotation, what string, q pki.Question) error {
+	path := r.FileOf(what)
 	if path == "" {
 		path = what
 	}
-	data, err := readBounded(path)
-	if errors.Is(err, os.ErrNotExist) {
+	judgement, chain, err := pki.JudgeFile(path, q)
+	if _, no := os.Stat(path); errors.Is(no, os.ErrNotExist) {
 		if host, _, no := net.SplitHostPort(what); no == nil {
 			return s.dial(ctx, host, what, q)
 		}
-		return nil, fmt.Errorf("%q is neither a certificate of this cluster, nor a file, nor HOST:PORT%s", what, suggestion(what, r.Names()))
+		return fmt.Errorf("%q is neither a certificate of this cluster, nor a file, nor HOST:PORT%s", what, suggestion(what, r.Names()))
 	}
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("%s cannot be shown: %w", path, err)
 	}
 	s.Source = path
-	chain, err := pki.ParseChain(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be shown: %w", path, err)
-	}
-	return chain, nil
+	s.judged(judgement, chain)
+	return nil
 }
 
-// maxCertificateFile bounds what is read, in bytes.
-const maxCertificateFile = 1 << 20
-
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+func (s *shownCertificate) judged(j pki.Judgement, chain []*x509.Certificate) {
+	s.Judgement = j
+	for _, c := range chain {
+		s.Presented = append(s.Presented, c.Subject.String())
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxCertificateFile+1))
 }
 
 // dialPatience is how long an endpoint has to answer.
 const dialPatience = 10 * time.Second
 
 // dial takes the chain that an endpoint serves.
-func (s *shownCertificate) dial(ctx context.Context, host, address string, q *pki.Question) ([]*x509.Certificate, error) {
+func (s *shownCertificate) dial(ctx context.Context, host, address string, q pki.Question) error {
 	ctx, cancel := context.WithTimeout(ctx, dialPatience)
 	defer cancel()
 	if q.Usage = x509.ExtKeyUsageServerAuth; q.Name == "" {
@@ -132,12 +121,13 @@ func (s *shownCertificate) dial(ctx context.Context, host, address string, q *pk
 	}}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%s does not speak TLS with us: %w", address, err)
+		return fmt.Errorf("%s does not speak TLS with us: %w", address, err)
 	}
 	defer conn.Close()
 	state := conn.(*tls.Conn).ConnectionState()
 	s.Protocol = strings.TrimSpace(fmt.Sprintf("%s %s %s", tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite), state.NegotiatedProtocol))
-	return state.PeerCertificates, nil
+	s.judged(pki.Judge(state.PeerCertificates, q), state.PeerCertificates)
+	return nil
 }
 
 func tellCertificate(w io.Writer, s shownCertificate) {
@@ -153,8 +143,10 @@ func tellCertificate(w io.Writer, s shownCertificate) {
 	line("serial", s.Serial)
 	line("names", strings.Join(s.Names, ", "))
 	line("usages", strings.Join(s.Usages, ", "))
-	line("begins", s.Begins.UTC().Format(time.RFC3339))
-	line("ends", s.Ends.UTC().Format(time.RFC3339))
+	if len(s.Presented) > 0 {
+		line("begins", s.Begins.UTC().Format(time.RFC3339))
+		line("ends", s.Ends.UTC().Format(time.RFC3339))
+	}
 	for n, subject := range s.Presented {
 		if n > 0 {
 			line("with", subject)
@@ -162,7 +154,10 @@ func tellCertificate(w io.Writer, s shownCertificate) {
 	}
 	for _, f := range s.Findings {
 		verdict := "good"
-		if !f.Good {
+		switch {
+		case f.Unknown:
+			verdict = "?"
+		case !f.Good:
 			verdict = "WRONG"
 		}
 		fmt.Fprintf(w, "%-9s %-5s %s\n", f.Check, verdict, printable(f.Says, false))

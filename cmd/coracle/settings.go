@@ -29,6 +29,7 @@ type settings struct {
 	Advertise             []string      `mapstructure:"advertise"`
 	Era                   string        `mapstructure:"era"`
 	Nodes                 int           `mapstructure:"nodes"`
+	NodeCertificates      string        `mapstructure:"node-certificates"`
 	Controllers           []string      `mapstructure:"controllers"`
 	Hints                 string        `mapstructure:"hints"`
 	ServiceClusterIPRange string        `mapstructure:"service-cluster-ip-range"`
@@ -55,8 +56,9 @@ func addSettings(f *pflag.FlagSet) {
 	f.String("data-dir", "", "directory of objects, keys and certificates (default ~/.coracle/default)")
 	f.String("era", "classic", "classic: service accounts get token Secrets, as up to Kubernetes 1.23; modern: bound tokens, as since 1.24")
 	f.Int("nodes", 1, "how many nodes are simulated; 0 for none")
+	f.String("node-certificates", "", "bootstrap: the nodes ask for certificates with a bootstrap token, as those that join; issued: they are handed them (default bootstrap, if such tokens are taken)")
 	f.StringSlice("controllers", []string{"*"}, "which controllers run: names, * for all, -NAME for all but one, -* for none")
-	in(groupCluster, "data-dir", "era", "nodes", "controllers")
+	in(groupCluster, "data-dir", "era", "nodes", "node-certificates", "controllers")
 
 	f.String("bind-address", cluster.DefaultBindAddress, "IP address to listen on")
 	f.Int("secure-port", cluster.DefaultSecurePort, "port of the API; 0 lets the system choose")
@@ -141,6 +143,7 @@ func readSettings(f *pflag.FlagSet) (cluster.Config, slog.Level, error) {
 		Advertise:             s.Advertise,
 		Era:                   s.Era,
 		Nodes:                 s.Nodes,
+		NodeCertificates:      s.NodeCertificates,
 		Controllers:           s.Controllers,
 		Hints:                 s.Hints,
 		ServiceClusterIPRange: s.ServiceClusterIPRange,

@@ -9,7 +9,7 @@
 //
 //   - Template: what a certificate is to say: Client and Serving are the two that a kubelet has.
 //   - Manager: one certificate, kept fresh.
-//   - Dir: the node's directory of certificates, with the kubeconfig that says which cluster they are for.
+//   - Dir: the node's directory: its certificates, in pki, and the kubeconfig that says which cluster they are for.
 //
 // Start reading at Manager.Obtain.
 //
@@ -17,5 +17,7 @@
 //
 //   - One file per certificate, NAME-current.pem; upstream keeps earlier ones and makes that name a symbolic link
 //     (client-go/util/certificate).
-//   - A request that was under way when the kubelet ended is made anew, where upstream's bootstrap finds it by its key.
+//   - A certificate is replaced after most of what was left of it when it was issued; upstream counts what it was backdated by, and
+//     replaces one of a minute at once, and again and again.
+//   - Keys on disk that everybody may read are not used; upstream does not look.
 package certificate

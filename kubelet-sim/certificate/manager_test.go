@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -14,6 +15,8 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -45,7 +48,10 @@ func newSigner(t *testing.T) *signer {
 	s.client.PrependReactor("create", "certificatesigningrequests", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		csr := a.(clienttesting.CreateAction).GetObject().(*certificatesv1.CertificateSigningRequest)
 		n := s.asked.Add(1)
-		csr.Name, csr.UID = fmt.Sprintf("%s%d", csr.GenerateName, n), types.UID(fmt.Sprint(n))
+		csr.CreationTimestamp = metav1.NewTime(time.Unix(int64(n), 0))
+		if csr.UID = types.UID(fmt.Sprint(n)); csr.Name == "" {
+			csr.Name = fmt.Sprintf("%s%d", csr.GenerateName, n)
+		}
 		return false, nil, nil
 	})
 	return s
@@ -59,7 +65,10 @@ func (s *signer) request() *certificatesv1.CertificateSigningRequest {
 	if err != nil || len(list.Items) == 0 {
 		s.t.Fatalf("there are %d requests (%v), want one", len(list.Items), err)
 	}
-	return &list.Items[len(list.Items)-1]
+	newest := slices.MaxFunc(list.Items, func(a, b certificatesv1.CertificateSigningRequest) int {
+		return a.CreationTimestamp.Compare(b.CreationTimestamp.Time)
+	})
+	return &newest
 }
 
 // sign issues what was asked for, unless change says otherwise.
@@ -78,13 +87,28 @@ func (s *signer) sign(life time.Duration, change func(*x509.Certificate)) {
 	if change != nil {
 		change(c)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, c, &x509.Certificate{Subject: pkix.Name{CommonName: "kubernetes"}}, c.PublicKey, s.key)
+	der, err := s.certify(c)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	csr.Status.Conditions = []certificatesv1.CertificateSigningRequestCondition{{Type: certificatesv1.CertificateApproved}}
 	csr.Status.Certificate = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	s.update(csr)
+}
+
+func (s *signer) certify(c *x509.Certificate) ([]byte, error) {
+	return x509.CreateCertificate(rand.Reader, c, &x509.Certificate{Subject: pkix.Name{CommonName: "kubernetes"}}, c.PublicKey, s.key)
+}
+
+// issue makes a certificate for a new key.
+func (s *signer) issue(life time.Duration, c *x509.Certificate) (tls.Certificate, error) {
+	key, err := newKey()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	c.SerialNumber, c.PublicKey, c.NotBefore, c.NotAfter = big.NewInt(1), key.Public(), time.Now(), time.Now().Add(life)
+	der, err := s.certify(c)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 func (s *signer) update(csr *certificatesv1.CertificateSigningRequest) {
@@ -127,11 +151,10 @@ func TestObtain(t *testing.T) {
 			csr.Status.Conditions = []certificatesv1.CertificateSigningRequestCondition{{Type: certificatesv1.CertificateFailed, Reason: "No", Message: "no key"}}
 			s.update(csr)
 		}},
-		"a request that is deleted": {template: Client("worker"), wantErr: "certificate signing request node-csr-1 was deleted", do: func(s *signer) {
-			s.request()
-			s.client.CertificatesV1().CertificateSigningRequests().Delete(s.t.Context(), "node-csr-1", metav1.DeleteOptions{})
+		"a request that is deleted": {template: Client("worker"), wantErr: "certificate signing request NAME was deleted", do: func(s *signer) {
+			s.client.CertificatesV1().CertificateSigningRequests().Delete(s.t.Context(), s.request().Name, metav1.DeleteOptions{})
 		}},
-		"a certificate that nobody approved": {template: Client("worker"), wantErr: "certificate signing request node-csr-1 was not signed in time: context deadline exceeded", do: func(s *signer) {
+		"a certificate that nobody approved": {template: Client("worker"), wantErr: "certificate signing request NAME was not signed in time: context deadline exceeded", do: func(s *signer) {
 			csr := s.request()
 			csr.Status.Certificate = []byte("x")
 			s.update(csr)
@@ -145,13 +168,13 @@ func TestObtain(t *testing.T) {
 		"a certificate for another key": {template: Client("worker"), wantErr: "the certificate that was issued cannot be used: tls: private key does not match public key", do: func(s *signer) {
 			s.sign(time.Hour, func(c *x509.Certificate) { c.PublicKey = s.key.Public() })
 		}},
-		"a certificate for another node": {template: Client("worker"), wantErr: "the certificate that was issued for node-csr-1 is not what was asked for, or not in force now", do: func(s *signer) {
+		"a certificate for another node": {template: Client("worker"), wantErr: "the certificate that was issued for NAME is not what was asked for, or not in force now", do: func(s *signer) {
 			s.sign(time.Hour, func(c *x509.Certificate) { c.Subject.CommonName = "system:node:other" })
 		}},
-		"a certificate without the server's address": {template: Serving("worker", net.IPv4(192, 0, 2, 1)), wantErr: "the certificate that was issued for csr-1 is not what was asked for, or not in force now", do: func(s *signer) {
+		"a certificate without the server's address": {template: Serving("worker", net.IPv4(192, 0, 2, 1)), wantErr: "the certificate that was issued for NAME is not what was asked for, or not in force now", do: func(s *signer) {
 			s.sign(time.Hour, func(c *x509.Certificate) { c.IPAddresses = nil })
 		}},
-		"a certificate that is over": {template: Client("worker"), wantErr: "the certificate that was issued for node-csr-1 is not what was asked for, or not in force now", do: func(s *signer) {
+		"a certificate that is over": {template: Client("worker"), wantErr: "the certificate that was issued for NAME is not what was asked for, or not in force now", do: func(s *signer) {
 			s.sign(time.Hour, func(c *x509.Certificate) { c.NotAfter = time.Now() })
 		}},
 	} {
@@ -164,11 +187,13 @@ func TestObtain(t *testing.T) {
 				defer cancel()
 				done := make(chan error, 1)
 				go func() { done <- m.Obtain(ctx) }()
+				asked := s.request().Name
 				test.do(s)
 				err := <-done
 				if test.wantErr != "" {
-					if err == nil || err.Error() != test.wantErr || m.Current() != nil || dir.load("kubelet-client") != nil {
-						t.Errorf("%v, want %s, and nothing kept", err, test.wantErr)
+					want := strings.ReplaceAll(test.wantErr, "NAME", asked)
+					if err == nil || err.Error() != want || m.Current() != nil || dir.stamp("kubelet-client") != (stamp{}) {
+						t.Errorf("%v, want %s, and nothing kept", err, want)
 					}
 					return
 				}
@@ -206,7 +231,11 @@ func TestTemplate_IsWhatTheSignerAllows(t *testing.T) {
 		"serving": {Serving("worker", net.IPv4(192, 0, 2, 1)), "kubernetes.io/kubelet-serving", []certificatesv1.KeyUsage{"digital signature", "server auth"}, []string{"worker"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, data, err := test.template.request()
+			key, err := newKey()
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := test.template.request(key)
 			if err != nil {
 				t.Fatal(err)
 			}

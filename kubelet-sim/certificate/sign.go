@@ -7,6 +7,7 @@ import (
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
@@ -22,20 +23,24 @@ func (e *RefusedError) Error() string {
 // watchAgain is the pause before a watch that ended begins again.
 const watchAgain = time.Second
 
-// submit sends a request. What the server says of it later is for await.
-func submit(ctx context.Context, client kubernetes.Interface, t Template, request []byte) (*certificatesv1.CertificateSigningRequest, error) {
-	prefix := "csr-"
-	if t.Signer == certificatesv1.KubeAPIServerClientKubeletSignerName {
-		prefix = "node-csr-"
+// submit sends a request, or finds the one of that name that was sent before. What the server says of it later is for await.
+func submit(ctx context.Context, client kubernetes.Interface, t Template, r *request) (*certificatesv1.CertificateSigningRequest, error) {
+	api := client.CertificatesV1().CertificateSigningRequests()
+	csr := &certificatesv1.CertificateSigningRequest{
+		ObjectMeta: metav1.ObjectMeta{Name: r.name},
+		Spec:       certificatesv1.CertificateSigningRequestSpec{Request: r.text, SignerName: t.Signer, Usages: t.Usages},
 	}
-	csr, err := client.CertificatesV1().CertificateSigningRequests().Create(ctx, &certificatesv1.CertificateSigningRequest{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: prefix},
-		Spec:       certificatesv1.CertificateSigningRequestSpec{Request: request, SignerName: t.Signer, Usages: t.Usages},
-	}, metav1.CreateOptions{})
+	if r.name == "" {
+		csr.GenerateName = "csr-"
+	}
+	made, err := api.Create(ctx, csr, metav1.CreateOptions{})
+	if r.name != "" && apierrors.IsAlreadyExists(err) {
+		made, err = api.Get(ctx, r.name, metav1.GetOptions{})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot create certificate signing request: %w", err)
 	}
-	return csr, nil
+	return made, nil
 }
 
 // await waits until the request is signed, and returns the certificate, PEM.

@@ -2,7 +2,6 @@ package certificate
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -42,18 +41,17 @@ func Serving(node string, ips ...net.IP) Template {
 	}
 }
 
-// request makes a key and a certificate request for it, PEM.
-func (t Template) request() (*ecdsa.PrivateKey, []byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make a key: %w", err)
-	}
+// request makes a certificate request for a key, PEM.
+func (t Template) request(key *ecdsa.PrivateKey) ([]byte, error) {
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-		Subject:  pkix.Name{CommonName: "system:node:" + t.Node, Organization: []string{"system:nodes"}},
-		DNSNames: t.Names, IPAddresses: t.IPs,
+		Subject: t.subject(), DNSNames: t.Names, IPAddresses: t.IPs,
 	}, key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a certificate request: %w", err)
+		return nil, fmt.Errorf("make a certificate request: %w", err)
 	}
-	return key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
+}
+
+func (t Template) subject() pkix.Name {
+	return pkix.Name{CommonName: "system:node:" + t.Node, Organization: []string{"system:nodes"}}
 }
