@@ -260,6 +260,9 @@ func (c *call) carryOver(obj, old runtime.Object, m, oldMeta metav1.Object) {
 	if c.sub.Prepare != nil {
 		c.sub.Prepare(obj, old)
 	}
+	if c.sub.Stamp != nil {
+		c.sub.Stamp(obj, old, c.Now())
+	}
 	if c.sub.Name == "status" && c.kind.Strategy.PrepareForStatusUpdate != nil {
 		c.kind.Strategy.PrepareForStatusUpdate(obj, old)
 	}

@@ -27,8 +27,8 @@ func certificatesKinds() []*Kind {
 			Resource:   "certificatesigningrequests",
 			ShortNames: []string{"csr"},
 			Subresources: []Subresource{
-				{Name: "approval", Prepare: onChange(prepareApproval), Validate: checkChange(validateApproval)},
-				{Name: "status", Prepare: onChange(prepareSigning), Validate: checkChange(validateSigning)},
+				{Name: "approval", Prepare: onChange(prepareApproval), Stamp: stampConditions, Validate: checkChange(validateApproval)},
+				{Name: "status", Prepare: onChange(prepareSigning), Stamp: stampConditions, Validate: checkChange(validateSigning)},
 			},
 			Strategy: Strategy{
 				Keeps:            [][]string{{"spec"}},

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/diff"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -37,7 +39,6 @@ func setRequester(r *signingRequest, u user.Info) {
 
 // prepareApproval lets the approver change the conditions alone.
 func prepareApproval(r, old *signingRequest) {
-	stampConditions(r, old)
 	conditions := r.Status.Conditions
 	before := old.DeepCopy()
 	r.Spec, r.Status = before.Spec, before.Status
@@ -60,7 +61,6 @@ func prepareSigning(r, old *signingRequest) {
 			}
 		}
 	}
-	stampConditions(r, old)
 }
 
 func conditionsOf(r *signingRequest, t certificatesv1.RequestConditionType) []certificatesv1.CertificateSigningRequestCondition {
@@ -74,8 +74,8 @@ func conditionsOf(r *signingRequest, t certificatesv1.RequestConditionType) []ce
 }
 
 // stampConditions fills in the times that the client left out.
-func stampConditions(r, old *signingRequest) {
-	now := metav1.Now()
+func stampConditions(obj, before runtime.Object, at time.Time) {
+	r, old, now := obj.(*signingRequest), before.(*signingRequest), metav1.NewTime(at)
 	for i := range r.Status.Conditions {
 		c := &r.Status.Conditions[i]
 		if c.LastUpdateTime.IsZero() {

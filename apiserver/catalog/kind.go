@@ -76,6 +76,8 @@ type Subresource struct {
 	// Prepare keeps what an update of the object through this subresource may not change, metadata aside. Of status
 	// the generic server keeps all but the status; of others nothing.
 	Prepare func(obj, old runtime.Object)
+	// Stamp then fills in the times that the client left out.
+	Stamp func(obj, old runtime.Object, now time.Time)
 	// Validate checks such an update, in place of the Strategy.
 	Validate func(obj, old runtime.Object) field.ErrorList
 }

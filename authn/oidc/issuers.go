@@ -83,7 +83,7 @@ func Compile(config *apiserver.AuthenticationConfiguration, o Options, previous 
 			config: j, mapper: mapper, now: o.Now, others: map[string]*source{},
 		}
 		var err error
-		if i.client, err = newClient(j.Issuer.CertificateAuthority, o.Transport); err != nil {
+		if i.client, err = newClient(j.Issuer.CertificateAuthority, o); err != nil {
 			return nil, err
 		}
 		i.source = newSource(i.url, j.Issuer.DiscoveryURL, i.client, o.Now)
@@ -117,10 +117,11 @@ func (s *Issuers) Reach(ctx context.Context) error {
 }
 
 // newClient makes a client for one issuer, which trusts the system's authorities, or those given in PEM and no others.
-func newClient(authorities string, transport http.RoundTripper) (*http.Client, error) {
+func newClient(authorities string, o Options) (*http.Client, error) {
+	transport := o.Transport
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, Time: o.Now}
 		if authorities != "" {
 			t.TLSClientConfig.RootCAs = x509.NewCertPool()
 			if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM([]byte(authorities)) {
