@@ -172,6 +172,11 @@ func priorityClasses(ctx context.Context, client kubernetes.Interface, have *reg
 	return writes
 }
 
+// serverServiceIP is the address of the service `kubernetes`: the first in the range.
+func serverServiceIP(serviceRange netip.Prefix) netip.Addr {
+	return serviceRange.Masked().Addr().Next()
+}
+
 // apiService is the API as pods find it: the service `kubernetes`, whose endpoint is this server.
 func apiService(ctx context.Context, client kubernetes.Interface, have *registry.Registry, serviceRange netip.Prefix, address netip.AddrPort) []func() error {
 	const name, ns = "kubernetes", metav1.NamespaceDefault
@@ -182,7 +187,7 @@ func apiService(ctx context.Context, client kubernetes.Interface, have *registry
 			_, err := client.CoreV1().Services(ns).Create(ctx, &corev1.Service{
 				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
 				Spec: corev1.ServiceSpec{
-					ClusterIP: serviceRange.Masked().Addr().Next().String(),
+					ClusterIP: serverServiceIP(serviceRange).String(),
 					Ports: []corev1.ServicePort{{
 						Name: "https", Port: 443, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(int32(address.Port())),
 					}},

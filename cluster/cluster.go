@@ -85,7 +85,10 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	}
 	c.store = db
 	names, ips := config.serverNames()
-	if c.keys, err = pki.Open(filepath.Join(config.DataDir, "pki"), pki.Options{Now: config.Now, ServerNames: names, ServerIPs: ips}); err != nil {
+	serviceRange := netip.MustParsePrefix(config.ServiceClusterIPRange)
+	if c.keys, err = pki.Open(filepath.Join(config.DataDir, "pki"), pki.Options{
+		Now: config.Now, ServerNames: names, ServerIPs: ips, ServiceIP: serverServiceIP(serviceRange).AsSlice(),
+	}); err != nil {
 		return nil, err
 	}
 	keys := c.keys
@@ -120,7 +123,6 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	serviceRange := netip.MustParsePrefix(config.ServiceClusterIPRange)
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mutatingWebhooks, validatingWebhooks := webhook.New(webhook.Config{

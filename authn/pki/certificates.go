@@ -66,7 +66,11 @@ type leaf struct {
 // server, when it calls a kubelet, has no group any more; a ClusterRoleBinding names it.
 //
 // The first three are in use as long as a server runs.
-func leaves(names []string, ips []net.IP) []leaf {
+func leaves(o Options) []leaf {
+	names, ips, service := o.ServerNames, o.ServerIPs, o.ServiceIP
+	if service == nil {
+		service = net.IPv4(10, 96, 0, 1)
+	}
 	etcdNames := union([]string{etcdNode, "localhost"}, names)
 	etcdIPs := unionIPs([]net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, ips)
 	return []leaf{
@@ -74,7 +78,7 @@ func leaves(names []string, ips []net.IP) []leaf {
 			commonName: "kube-apiserver",
 			usages:     serverAuth,
 			names:      union([]string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"}, names),
-			ips:        unionIPs([]net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.IPv4(10, 96, 0, 1)}, ips),
+			ips:        unionIPs([]net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, service}, ips),
 		}},
 		{kubeletClient, clusterCA, profile{commonName: "kube-apiserver-kubelet-client", usages: clientAuth}},
 		{proxyClient, frontProxyCA, profile{commonName: "front-proxy-client", usages: clientAuth}},

@@ -46,7 +46,7 @@ func (r Rotation) FileOf(name string) string {
 			return filepath.Join(r.Dir, filepath.FromSlash(name)+".crt")
 		}
 	}
-	for _, row := range leaves(nil, nil) {
+	for _, row := range leaves(Options{}) {
 		if row.name == name {
 			return filepath.Join(r.Dir, filepath.FromSlash(name)+".crt")
 		}

@@ -90,7 +90,7 @@ func (r Rotation) Inventory() ([]Item, error) {
 				root.Without += "; its key is kept elsewhere, so that nothing can be issued here"
 			}
 		}
-		for _, leaf := range leaves(nil, nil) {
+		for _, leaf := range leaves(Options{}) {
 			if leaf.authority == row.name {
 				item, pair := d.item(leaf.name, now)
 				item.judge(a, pair)

@@ -19,6 +19,8 @@ type Options struct {
 	// ServerNames and ServerIPs are names of the API server beyond those it always has.
 	ServerNames []string
 	ServerIPs   []net.IP
+	// ServiceIP is the address of the Service kubernetes, by which pods call the server. Default: 10.96.0.1.
+	ServiceIP net.IP
 }
 
 // PKI is the directory of a cluster's certificates. It is safe for use by many goroutines.
@@ -82,7 +84,7 @@ func (p *PKI) load() error {
 	if err := together(tasks...); err != nil {
 		return err
 	}
-	rows := leaves(p.options.ServerNames, p.options.ServerIPs)
+	rows := leaves(p.options)
 	h.certs = make([]tls.Certificate, len(rows))
 	tasks = nil
 	for i, row := range rows {

@@ -73,6 +73,7 @@ func TestOpen_MakesWhatKubeadmMakes(t *testing.T) {
 		IPs             []string
 		Days            int
 		CA              bool
+		Key             x509.KeyUsage
 	}
 	want := map[string]row{
 		"ca":             {Subject: "CN=kubernetes", Issuer: "CN=kubernetes", Names: []string{"kubernetes"}, Days: 3650, CA: true},
@@ -90,10 +91,17 @@ func TestOpen_MakesWhatKubeadmMakes(t *testing.T) {
 		"etcd/healthcheck-client": {Subject: "CN=kube-etcd-healthcheck-client", Issuer: "CN=etcd-ca", Usages: clientAuth, Days: 365},
 		"apiserver-etcd-client":   {Subject: "CN=kube-apiserver-etcd-client", Issuer: "CN=etcd-ca", Usages: clientAuth, Days: 365},
 	}
+	for name, r := range want { // cmd/kubeadm/app/util/pkiutil: NewSelfSignedCACert, NewSignedCert
+		r.Key = x509.KeyUsageKeyEncipherment | x509.KeyUsageDigitalSignature
+		if r.CA {
+			r.Key |= x509.KeyUsageCertSign
+		}
+		want[name] = r
+	}
 	got := map[string]row{}
 	for name := range want {
 		c := readCert(t, filepath.Join(dir, name+".crt"))
-		r := row{Subject: c.Subject.String(), Issuer: c.Issuer.String(), Usages: c.ExtKeyUsage, Names: c.DNSNames, Days: int(c.NotAfter.Sub(epoch).Hours() / 24), CA: c.IsCA}
+		r := row{Subject: c.Subject.String(), Issuer: c.Issuer.String(), Usages: c.ExtKeyUsage, Names: c.DNSNames, Days: int(c.NotAfter.Sub(epoch).Hours() / 24), CA: c.IsCA, Key: c.KeyUsage}
 		for _, ip := range c.IPAddresses {
 			r.IPs = append(r.IPs, ip.String())
 		}
@@ -120,6 +128,14 @@ func TestOpen_MakesWhatKubeadmMakes(t *testing.T) {
 	}
 	if info, _ := os.Stat(dir); info.Mode().Perm() != 0o700 {
 		t.Errorf("directory mode is %o, want 700", info.Mode().Perm())
+	}
+}
+
+func TestOpen_NamesTheServiceOfTheAPI(t *testing.T) {
+	dir := t.TempDir()
+	c := mustOpen(t, dir, Options{ServiceIP: net.IPv4(172, 20, 0, 1)}).ServingCertificate().Leaf
+	if c.VerifyHostname("172.20.0.1") != nil || c.VerifyHostname("10.96.0.1") == nil {
+		t.Errorf("it names %v", c.IPAddresses)
 	}
 }
 
@@ -178,7 +194,7 @@ func TestOpen_AfterACrash(t *testing.T) {
 				t.Errorf("%s was left behind", name)
 			}
 		}
-		for _, row := range leaves(nil, nil) {
+		for _, row := range leaves(Options{}) {
 			pair, err := p.dir.readPair(row.name)
 			if err != nil || pair.Cert == nil || pair.Key == nil {
 				t.Errorf("%s: %+v, %v", row.name, pair, err)

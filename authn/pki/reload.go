@@ -18,7 +18,7 @@ func (d *directory) looks() []look {
 	for _, row := range authorities {
 		names = append(names, row.name+".crt", row.name+".key")
 	}
-	for _, row := range leaves(nil, nil) {
+	for _, row := range leaves(Options{}) {
 		names = append(names, row.name+".crt", row.name+".key")
 	}
 	all := make([]look, len(names))
@@ -61,7 +61,7 @@ func (p *PKI) peek() (*held, error) {
 		}
 		h.authorities = append(h.authorities, newAuthority(row.name, pair, p.options.Now))
 	}
-	for _, row := range leaves(nil, nil) {
+	for _, row := range leaves(Options{}) {
 		pair, err := p.dir.peekPair(row.name)
 		if err != nil {
 			return nil, err

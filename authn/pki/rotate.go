@@ -107,7 +107,7 @@ func (t *turn) rotate(name string) error {
 		}
 	}
 	found := false
-	for _, row := range leaves(nil, nil) {
+	for _, row := range leaves(Options{}) {
 		if name == row.name || name == Everything {
 			found = true
 			if err := t.leaf(h.signer(row), row); err != nil {
@@ -273,7 +273,7 @@ func (t *turn) trust(a *Authority, certs []*x509.Certificate) error {
 // reissue replaces all certificates that the authority has not signed itself, and forgets that it was the next.
 func (t *turn) reissue(a *Authority) error {
 	d := t.p.dir
-	for _, row := range leaves(nil, nil) {
+	for _, row := range leaves(Options{}) {
 		pair, err := d.peekPair(row.name)
 		if err != nil {
 			return err
@@ -326,7 +326,7 @@ func (r Rotation) Names() []string {
 	for _, row := range authorities {
 		names = append(names, row.name)
 	}
-	for _, row := range leaves(nil, nil) {
+	for _, row := range leaves(Options{}) {
 		names = append(names, row.name)
 	}
 	for _, path := range r.Kubeconfigs {
