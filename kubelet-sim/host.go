@@ -106,7 +106,7 @@ func (n *node) Dial(_ context.Context, pod *corev1.Pod, port int32) (net.Conn, e
 				continue
 			}
 			if _, runs := n.processes.find(pod.UID, container.Name); runs {
-				client, served := net.Pipe()
+				client, served := duplex()
 				go introduce(served, pod, container.Name)
 				return client, nil
 			}

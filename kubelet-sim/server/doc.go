@@ -13,6 +13,5 @@
 //
 //   - Of the endpoints there are healthz, pods, runningpods, containerLogs, exec, run, attach and portForward; and one that upstream
 //     has not, dial, by which the API server reaches the addresses of pods, which no network has.
-//   - A forwarded connection ends when either side ends its half; upstream copies the other half to its end.
 //   - What the API server answered about a token or a permission is not kept: each request asks anew.
 package server

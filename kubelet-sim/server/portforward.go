@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/net/websocket"
@@ -36,19 +35,33 @@ func (f forwarder) PortForward(ctx context.Context, _, _ string, port int32, str
 	return nil
 }
 
-// splice copies both ways until one side ends, and closes both.
-func splice(a, b io.ReadWriteCloser) {
-	var once sync.Once
-	done := make(chan struct{})
-	for _, way := range [][2]io.ReadWriteCloser{{a, b}, {b, a}} {
-		go func() {
-			io.Copy(way[0], way[1])
-			once.Do(func() { close(done) })
-		}()
+// lastWords is how long the client's half of a connection goes on when the pod has ended its own, as with containerd and socat.
+const lastWords = 500 * time.Millisecond
+
+// splice copies both ways until the pod's half ends, and closes both sides. A client that has said all it has to say gets its answer:
+// the pod is told, where its side can be.
+func splice(client, pod io.ReadWriteCloser) {
+	said, answered := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(said)
+		io.Copy(pod, client)
+		if half, ok := pod.(interface{ CloseWrite() error }); ok {
+			half.CloseWrite()
+		} else {
+			pod.Close()
+		}
+	}()
+	go func() {
+		defer close(answered)
+		io.Copy(client, pod)
+	}()
+	<-answered
+	select {
+	case <-said:
+	case <-time.After(lastWords):
 	}
-	<-done
-	a.Close()
-	b.Close()
+	client.Close()
+	pod.Close()
 }
 
 // portForward answers /portForward/NAMESPACE/POD: by SPDY, by SPDY inside of a WebSocket, or by channels of a WebSocket.
