@@ -65,7 +65,7 @@ func (j *joinToken) take(ctx context.Context) (bootstraptoken.Token, error) {
 			return token, err
 		}
 		spec := bootstraptoken.Spec{
-			Token: token, Description: "By this token the nodes of `coracle up` join; it is deleted when they have.",
+			Token: token, Description: "for the nodes of `coracle up`, until they have joined",
 			Expires: j.now().Add(joinTokenTTL),
 			Usages:  []string{bootstraptoken.UsageAuthentication}, Groups: []string{bootstraptoken.DefaultGroup},
 		}
