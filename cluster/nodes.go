@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
@@ -70,6 +71,9 @@ type ownNode struct {
 	listener      net.Listener
 }
 
+// servingPatience is how long a caller waits for the node's first certificate at most.
+const servingPatience = 2 * time.Second
+
 // Run joins, unless that was done before, and is the node until ctx ends.
 func (n *ownNode) Run(ctx context.Context) error {
 	defer n.dir.Close()
@@ -114,10 +118,13 @@ func (n *ownNode) Run(ctx context.Context) error {
 		Listener:  n.listener,
 		ClientCAs: func() *x509.CertPool { return n.keys.Authority().Pool() },
 		Certificate: func() (*tls.Certificate, error) {
-			if pair := serving.Current(); pair != nil {
-				return pair, nil
+			// It is on its way when the node has just joined: then a first `kubectl logs` takes a moment longer, and does not fail.
+			waiting, done := context.WithTimeout(ctx, servingPatience)
+			defer done()
+			if serving.Wait(waiting) != nil {
+				return nil, errors.New("no serving certificate available for the kubelet")
 			}
-			return nil, errors.New("no serving certificate available for the kubelet")
+			return serving.Current(), nil
 		},
 		APIServer: strings.TrimPrefix(n.URL, "https://"),
 		Log:       n.config.Log,

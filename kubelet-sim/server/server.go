@@ -15,8 +15,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
 )
 
 // Host is the node.
@@ -88,10 +90,11 @@ const headTimeout = 30 * time.Second
 
 // Serve answers at the listener until ctx ends; all connections end then.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	streams := klog.NewContext(ctx, logr.FromSlogHandler(chatter{s.Log.Handler()}))
 	taken := &hijacked{conns: map[net.Conn]bool{}}
 	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: headTimeout, IdleTimeout: 90 * time.Second,
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		BaseContext: func(net.Listener) context.Context { return streams },
 		ConnState:   taken.note,
 		ErrorLog:    log.New(io.Discard, "", 0), // handshakes that fail are the client's to tell
 		TLSConfig: &tls.Config{
