@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"coracle/apiserver/registry"
@@ -48,7 +47,7 @@ func (c *Cluster) startNodes(ctx context.Context, clients clientFactory, own kub
 
 // listenAsBefore listens where the Node says, so that it is found at once after a restart; elsewhere if that is taken.
 func listenAsBefore(have *registry.Registry, node string) (net.Listener, error) {
-	if before, ok := have.Lookup(corev1.SchemeGroupVersion.WithKind("Node"), "", node).(*corev1.Node); ok {
+	if before := have.Node(node); before != nil {
 		if l, err := net.Listen("tcp", net.JoinHostPort(nodeIP().String(), fmt.Sprint(before.Status.DaemonEndpoints.KubeletEndpoint.Port))); err == nil {
 			return l, nil
 		}

@@ -3,10 +3,8 @@ package certificate
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -132,9 +130,12 @@ func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: keyType, Bytes: der}), nil
 }
 
-// write replaces a file as a whole.
+// write replaces a file as a whole. What a crash left of it is overwritten the next time.
 func (d *Dir) write(name string, data []byte) error {
-	aside := name + ".tmp-" + randomName()
+	aside := name + ".new"
+	if err := d.root.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	f, err := d.root.OpenFile(aside, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -147,12 +148,6 @@ func (d *Dir) write(name string, data []byte) error {
 		return errors.Join(err, d.root.Remove(aside))
 	}
 	return nil
-}
-
-func randomName() string {
-	var b [8]byte
-	rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }
 
 const kubeconfigName = "kubelet.conf"
