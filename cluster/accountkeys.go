@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 
@@ -32,6 +33,11 @@ func (a *authentication) accountKeys(config Config, own *pki.PKI) (*token.Keys, 
 		file, err := authn.OpenFile(path, pki.ParseKey)
 		if err != nil {
 			return nil, fmt.Errorf("--service-account-signing-key-file: %w", err)
+		}
+		if info, err := os.Stat(path); err == nil {
+			if err := pki.Exposed(path, info); err != nil {
+				config.Log.Warn("whoever has the key can sign tokens of every service account", "flag", "--service-account-signing-key-file", "error", err)
+			}
 		}
 		k.signing = file
 		a.watch("--service-account-signing-key-file", keyFile{k, file})

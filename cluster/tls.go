@@ -13,6 +13,8 @@ import (
 	"time"
 
 	cliflag "k8s.io/component-base/cli/flag"
+
+	"coracle/authn/pki"
 )
 
 // TLSPolicy is how the API is served, by kube-apiserver's --tls-* flags.
@@ -126,8 +128,8 @@ func (p *servedPair) Reload(context.Context) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("%s cannot be read: %w", path, unwrapPath(err))
 		}
-		if i == 1 && info.Mode().Perm()&0o007 != 0 {
-			return false, fmt.Errorf("%s holds a secret and everybody on this machine may read it (mode %04o): run chmod 600 %[1]s, and consider the key known", path, info.Mode().Perm())
+		if err := pki.Exposed(path, info); i == 1 && err != nil {
+			return false, err
 		}
 		now[i] = info.ModTime()
 	}

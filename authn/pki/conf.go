@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -147,9 +146,10 @@ func (c *conf) judgeKey(cert *x509.Certificate) Finding {
 	if file == "" {
 		file = c.path
 	}
-	info, err := os.Stat(file)
-	if err == nil && info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" {
-		return wrong("everybody on this machine may read %s (mode %04o): run chmod 600 %[1]s, and consider the key known", file, info.Mode().Perm())
+	if info, err := os.Stat(file); err == nil {
+		if err := Exposed(file, info); err != nil {
+			return wrong("%v", err)
+		}
 	}
 	return Finding{Check: "key", Good: true, Says: "it belongs to the certificate"}
 }

@@ -63,14 +63,24 @@ func (d *directory) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, cannot("read", d.path(name), err)
 	}
-	if isSecret(name) && info.Mode().Perm()&0o007 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("%s holds a secret and everybody on this machine may read it (mode %04o): run chmod 600 %[1]s, and consider the key known", d.path(name), info.Mode().Perm())
+	if isSecret(name) {
+		if err := Exposed(d.path(name), info); err != nil {
+			return nil, err
+		}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
 	if err != nil {
 		return nil, cannot("read", d.path(name), err)
 	}
 	return data, nil
+}
+
+// Exposed is an error when everybody may read the file, which holds a secret.
+func Exposed(path string, info fs.FileInfo) error {
+	if info.Mode().Perm()&0o007 == 0 || runtime.GOOS == "windows" {
+		return nil
+	}
+	return fmt.Errorf("%s holds a secret and everybody on this machine may read it (mode %04o): run chmod 600 %[1]s, and consider the key known", path, info.Mode().Perm())
 }
 
 func isSecret(name string) bool {
