@@ -22,6 +22,7 @@
 //
 //   - Keys are ECDSA P-256; kubeadm's default is RSA 2048 (cmd/kubeadm/app/util/pkiutil).
 //   - etcd's certificates name the node "coracle", where kubeadm names the machine that etcd runs on.
-//   - A node that joined by itself keeps the authorities that it was told of when it joined: it has to be told of new ones.
+//   - A node that joined by itself keeps the authorities that it was told of when it joined: it has to be told of new ones, in
+//     its kubelet.conf, and then asks for certificates from them.
 //   - Kubeadm renews when the cluster is upgraded; here a certificate is issued again 30 days before its end.
 package pki

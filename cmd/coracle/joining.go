@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -57,7 +56,7 @@ func (j *joining) run(ctx context.Context) error {
 	client := certificate.NewManager(certificate.Config{
 		Name: "kubelet-client", Template: certificate.Client(j.name), Dir: dir, Now: time.Now, Log: j.log, Asked: j.asked,
 	})
-	server, ca, err := dir.Cluster()
+	server, _, err := dir.Cluster()
 	if err != nil {
 		return err
 	}
@@ -66,15 +65,16 @@ func (j *joining) run(ctx context.Context) error {
 			return fmt.Errorf("%s has joined %s before; remove %s to join another cluster, or run `coracle node join --node-name %s`", j.name, server, dir.Path("kubelet-client"), j.name)
 		}
 		fmt.Fprintf(j.out, "%s has joined %s before. Its certificate is good until %s.\n", j.name, server, pair.Leaf.NotAfter.Local().Format(time.DateTime))
-	} else if server, ca, err = j.bootstrap(ctx, dir, client); err != nil {
+	} else if server, err = j.bootstrap(ctx, dir, client); err != nil {
 		return err
 	}
 
-	rt, err := client.Transport(ca)
+	trust, err := dir.Trust()
 	if err != nil {
 		return err
 	}
-	api, err := kubernetes.NewForConfig(&rest.Config{Host: server, Transport: rt, UserAgent: "kubelet", QPS: kubeletQPS, Burst: kubeletBurst})
+	client.SetTrust(trust)
+	api, err := kubernetes.NewForConfig(&rest.Config{Host: server, Transport: client.Transport(trust), UserAgent: "kubelet", QPS: kubeletQPS, Burst: kubeletBurst})
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (j *joining) run(ctx context.Context) error {
 		j.ip = localAddress(server)
 	}
 	serving := certificate.NewManager(certificate.Config{
-		Name: "kubelet-server", Template: certificate.Serving(j.name, net.ParseIP(j.ip)), Dir: dir, Client: api, Now: time.Now, Log: j.log,
+		Name: "kubelet-server", Template: certificate.Serving(j.name, net.ParseIP(j.ip)), Dir: dir, Client: api, Trusted: trust.Signed, Now: time.Now, Log: j.log,
 		Asked: func(_ context.Context, request *certificatesv1.CertificateSigningRequest) {
 			fmt.Fprintf(j.out, "A certificate for the node's own API is asked for, which people approve: kubectl certificate approve %s\n", request.Name)
 		},
@@ -93,6 +93,7 @@ func (j *joining) run(ctx context.Context) error {
 	defer beside.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	beside.Go(func() { trust.Run(ctx, j.log) })
 	for _, m := range []*certificate.Manager{client, serving} {
 		beside.Go(func() { m.Run(ctx) })
 	}
@@ -100,11 +101,9 @@ func (j *joining) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the node's own API cannot listen on %s: %w; choose an address of this machine with --node-ip", j.ip, err)
 	}
-	clients := x509.NewCertPool()
-	clients.AppendCertsFromPEM(ca)
 	return kubeletsim.New(kubeletsim.Config{
 		NodeName: j.name, Client: api, Dir: j.dataDir, NodeIP: j.ip, PodCIDR: j.podCIDR, Log: j.log,
-		Listener: listener, ClientCAs: func() *x509.CertPool { return clients }, APIServer: hostPort(server),
+		Listener: listener, ClientCAs: trust.Pool, APIServer: hostPort(server),
 		Certificate: func() (*tls.Certificate, error) {
 			if pair := serving.Current(); pair != nil {
 				return pair, nil
@@ -115,16 +114,16 @@ func (j *joining) run(ctx context.Context) error {
 }
 
 // bootstrap finds the cluster, recognises it, and comes by a first certificate.
-func (j *joining) bootstrap(ctx context.Context, dir *certificate.Dir, client *certificate.Manager) (server string, ca []byte, err error) {
+func (j *joining) bootstrap(ctx context.Context, dir *certificate.Dir, client *certificate.Manager) (server string, err error) {
 	if j.endpoint == "" {
-		return "", nil, fmt.Errorf("%s has not joined yet, or its certificate is over: say HOST:PORT, --token and --discovery-token-ca-cert-hash, as `coracle token create --print-join-command` prints them", j.name)
+		return "", fmt.Errorf("%s has not joined yet, or its certificate is over: say HOST:PORT, --token and --discovery-token-ca-cert-hash, as `coracle token create --print-join-command` prints them", j.name)
 	}
 	fmt.Fprintf(j.out, "Asking %s for cluster-info.\n", j.endpoint)
 	looking, done := context.WithTimeout(ctx, discoveryPatience)
 	defer done()
 	found, err := bootstraptoken.Discovery{Endpoint: j.endpoint, Token: j.token, Pins: j.pins}.Discover(looking)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	how := "by the token's signature, and its authority by the hash"
 	if j.unsafe {
@@ -136,22 +135,22 @@ func (j *joining) bootstrap(ctx context.Context, dir *certificate.Dir, client *c
 		Host: found.Server, BearerToken: j.token.Value(), UserAgent: "kubelet", TLSClientConfig: rest.TLSClientConfig{CAData: found.CA},
 	})
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	if err := j.free(ctx, api); err != nil {
-		return "", nil, err
+		return "", err
 	}
 	client.SetClient(api)
 	waiting, done := context.WithTimeout(ctx, approvalPatience)
 	defer done()
 	if err := client.Obtain(waiting); err != nil {
-		return "", nil, fmt.Errorf("no certificate for %s is to be had: %w", j.name, err)
+		return "", fmt.Errorf("no certificate for %s is to be had: %w", j.name, err)
 	}
 	if err := dir.SaveCluster(found.Server, found.CA, "kubelet-client"); err != nil {
-		return "", nil, err
+		return "", err
 	}
 	fmt.Fprintf(j.out, "The certificate of system:node:%s is in %s. The token is not needed any more.\n", j.name, dir.Path("kubelet-client"))
-	return found.Server, found.CA, nil
+	return found.Server, nil
 }
 
 // free reports an error when the cluster has a node of this name that is up: two would take each other's place.

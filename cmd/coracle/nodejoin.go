@@ -39,7 +39,10 @@ func nodeJoinCommand() *cobra.Command {
   3. The certificate and its key are kept in DATA-DIR/nodes/NAME/pki. All else is done with them; they are replaced
      before they end. A second certificate is asked for, for the node's own API.
 
-The node then registers, and runs the pods that are bound to it. Started again it needs none of these arguments.`,
+The node then registers, and runs the pods that are bound to it. Started again it needs none of these arguments.
+
+When the cluster's authority is replaced, write the next one beside the old one into DATA-DIR/nodes/NAME/kubelet.conf
+(kubectl config set-cluster), and, when it signs, it alone: the node goes by what is there, and asks for new certificates.`,
 		Example: `  # on the cluster: what to run
   coracle token create --print-join-command
 

@@ -29,6 +29,8 @@ call goes one further, so that there is time in between for whoever has a copy o
   issued    the next one signs, and all that the cluster holds is issued again; the old one is trusted still
   settled   the old one is trusted no more: what it signed is no good any longer (only with --finish)
 
+A node that joined from elsewhere has to be told in its kubelet.conf, see coracle node join.
+
 Stages and their files are shown by --status. A rotation that was cut short goes on when it is asked for again.`,
 		Example: `  coracle pki rotate apiserver
 

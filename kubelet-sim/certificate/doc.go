@@ -9,6 +9,7 @@
 //
 //   - Template: what a certificate is to say: Client and Serving are the two that a kubelet has.
 //   - Manager: one certificate, kept fresh.
+//   - Trust: the authorities that a node goes by.
 //   - Dir: the node's directory: its certificates, in pki, and the kubeconfig that says which cluster they are for.
 //
 // Start reading at Manager.Obtain.

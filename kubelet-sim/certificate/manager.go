@@ -122,6 +122,9 @@ func (m *Manager) use(pair *tls.Certificate) {
 // before Run.
 func (m *Manager) SetClient(client kubernetes.Interface) { m.config.Client = client }
 
+// SetTrust says by which authorities a certificate has to be, once that is known: one by another is replaced. Call it before Run.
+func (m *Manager) SetTrust(trust *Trust) { m.config.Trusted = trust.Signed }
+
 // Obtain asks for a certificate, waits until it is signed, keeps it and puts it in use. It returns a *RefusedError when the
 // request is denied.
 func (m *Manager) Obtain(ctx context.Context) error {

@@ -1,9 +1,8 @@
 package certificate
 
 import (
+	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -15,25 +14,36 @@ import (
 // dialPatience is how long a connection may take to be made.
 const dialPatience = 30 * time.Second
 
-// Transport speaks to the server that the authorities vouch for, with the certificate that is in use at the time. When
-// that changes its connections are closed: they are as old as the certificate that they were made with.
-func (m *Manager) Transport(ca []byte) (http.RoundTripper, error) {
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(ca) {
-		return nil, errors.New("the cluster's authorities are not understood")
-	}
+// Transport speaks to the server that the authorities vouch for which are trusted at the time, with the certificate that is in use
+// then. When that changes its connections are closed: they are as old as the certificate that they were made with.
+func (m *Manager) Transport(trust *Trust) http.RoundTripper {
 	dialer := connrotation.NewDialer((&net.Dialer{Timeout: dialPatience, KeepAlive: dialPatience}).DialContext)
 	m.changed = dialer.CloseAll
 	return utilnet.SetTransportDefaults(&http.Transport{
 		DialContext: dialer.DialContext,
-		TLSClientConfig: &tls.Config{
-			RootCAs: roots, MinVersion: tls.VersionTLS12, Time: m.config.Now,
-			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-				if pair := m.Current(); pair != nil {
-					return pair, nil
-				}
-				return &tls.Certificate{}, nil // none
-			},
+		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			host, _, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			config := &tls.Config{
+				RootCAs: trust.Pool(), ServerName: host, MinVersion: tls.VersionTLS12, Time: m.config.Now, NextProtos: []string{"h2", "http/1.1"},
+			}
+			if pair := m.Current(); pair != nil {
+				config.Certificates = []tls.Certificate{*pair}
+			}
+			ctx, done := context.WithTimeout(ctx, dialPatience)
+			defer done()
+			secured := tls.Client(conn, config)
+			if err := secured.HandshakeContext(ctx); err != nil {
+				conn.Close()
+				return nil, err
+			}
+			return secured, nil
 		},
-	}), nil
+	})
 }
