@@ -279,6 +279,11 @@ func TestAttack_SigningRequests(t *testing.T) {
 			body: request("admin", "kubernetes.io/kube-apiserver-client", "kubernetes-admin", []string{"kubeadm:cluster-admins"}, "client auth")})
 		v.never(t, "admin")
 	})
+	t.Run("a certificate for a node's own API, for a key that the node did not make", func(t *testing.T) {
+		v.run(t, attack{certificates: asNode, method: "POST", path: requests, want: 201,
+			body: request("serving", "kubernetes.io/kubelet-serving", "system:node:node-1", []string{"system:nodes"}, "digital signature", "server auth")})
+		v.never(t, "serving") // up runs node-1, and approves what that sent
+	})
 	t.Run("approving one's own", func(t *testing.T) {
 		v.run(t, attack{certificates: asNode, method: "PUT", path: requests + "/admin/approval", want: 403, body: request("admin", "kubernetes.io/kube-apiserver-client", "kubernetes-admin", nil, "client auth")})
 	})

@@ -19,8 +19,8 @@ func pkiRotateCommand() *cobra.Command {
 		Short: "Replace a certificate or, in stages, an authority or the keys of tokens",
 		Long: `Replace certificates and keys. A server that runs uses them within a second, and drops no connection.
 
-NAME is a certificate (apiserver), a kubeconfig (admin.conf, node-1/kubelet.conf), or all, for all of them: each gets a
-new key, and the subject, names and usages that it has.
+NAME is a certificate (apiserver), a kubeconfig (admin.conf), one of a node's (node-1/kubelet-client), or all, for all of
+them: each gets a new key, and the subject, names and usages that it has.
 
 An authority (ca, front-proxy-ca, etcd/ca) and the keys of service-account tokens (sa) are replaced in three stages; each
 call goes one further, so that there is time in between for whoever has a copy of what is trusted:
