@@ -148,12 +148,15 @@ func auditNotes(ctx context.Context, notes []authn.Note) {
 
 // auditVerdict adds what authorizers said. A reason that is an error is not told.
 // Source: k8s.io/apiserver/pkg/endpoints/filters/authorization.go.
-func auditVerdict(ctx context.Context, verdict, reason string) {
+func auditVerdict(ctx context.Context, verdict string, reason func() string) {
+	if ac := k8saudit.AuditContextFrom(ctx); ac == nil || !ac.Enabled() {
+		return // wording a reason takes longer than finding it
+	}
 	const prefix = "authorization.k8s.io/"
 	if verdict != "" {
 		k8saudit.AddAuditAnnotation(ctx, prefix+"decision", verdict)
 	}
-	k8saudit.AddAuditAnnotation(ctx, prefix+"reason", reason)
+	k8saudit.AddAuditAnnotation(ctx, prefix+"reason", reason())
 }
 
 // auditRequest keeps what a request's body said. With mine, what was left out of it is defaulted first, as it is in what

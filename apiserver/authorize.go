@@ -25,13 +25,13 @@ func (s *Server) authorize(next http.Handler) http.Handler {
 		answer := s.Authz.Authorize(r.Context(), a)
 		switch {
 		case answer.Allowed():
-			auditVerdict(r.Context(), "allow", answer.Reason())
+			auditVerdict(r.Context(), "allow", answer.Reason)
 		case answer.Err != nil:
-			auditVerdict(r.Context(), "", "internal error")
+			auditVerdict(r.Context(), "", func() string { return "internal error" })
 			s.failPlain(w, r, answer.Err)
 			return
 		default:
-			auditVerdict(r.Context(), "forbid", answer.Reason())
+			auditVerdict(r.Context(), "forbid", answer.Reason)
 			a.Unserved = !s.serves(a)
 			s.hint(r)
 			s.turnAway(w, r, forbidden(a, answer.Reason()))

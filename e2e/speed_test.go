@@ -21,7 +21,8 @@ import (
 )
 
 // TestSpeed prints what a request costs the server, in CPU time as the kernel accounts it, beside what a bare server
-// spends on the same bytes. `make bench` runs it. Nothing is asserted.
+// spends on the same bytes, and beside what the real kube-apiserver and etcd spend on the same request, where `make oracle` has
+// built them. `make bench` runs it. Nothing is asserted.
 func TestSpeed(t *testing.T) {
 	if !*figures {
 		t.Skip("run by `make bench`, which gives -figures")
@@ -35,18 +36,23 @@ func TestSpeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours := &measured{t: t, client: client, url: s.url, pid: s.cmd.Process.Pid}
-	theirs := &measured{t: t, client: client, url: bare.url, pid: bare.pid}
+	ours := &measured{t: t, client: client, url: s.url, pids: []int{s.cmd.Process.Pid}}
+	theirs := &measured{t: t, client: client, url: bare.url, pids: []int{bare.pid}}
+	real := startReal(t)
 	ours.must("POST", "/api/v1/namespaces", `{"metadata":{"name":"speed"}}`, "")
 
 	const pods = "/api/v1/namespaces/speed/pods"
-	fmt.Printf("%-34s %10s %10s %8s\n", "CPU of the server per request", "coracle", "bare", "ratio")
-	row := func(what string, got, base time.Duration) {
-		ratio := "-"
-		if base > 0 {
-			ratio = fmt.Sprintf("%.1f", float64(got)/float64(base))
+	fmt.Printf("%-34s %10s %10s %8s %14s %8s\n", "CPU of the server per request", "coracle", "bare", "ratio", "kube-apiserver", "ratio")
+	row := func(what string, got time.Duration, against ...time.Duration) {
+		line := fmt.Sprintf("%-34s %10s", what, got.Round(100*time.Nanosecond))
+		for i, width := range []int{10, 14}[:len(against)] {
+			ratio := "-"
+			if against[i] > 0 {
+				ratio = fmt.Sprintf("%.2f", float64(got)/float64(against[i]))
+			}
+			line += fmt.Sprintf(" %*s %8s", width, against[i].Round(100*time.Nanosecond), ratio)
 		}
-		fmt.Printf("%-34s %10s %10s %8s\n", what, got.Round(100*time.Nanosecond), base.Round(100*time.Nanosecond), ratio)
+		fmt.Println(line)
 	}
 	stored := 0
 	fill := func(upto int) {
@@ -67,28 +73,23 @@ func TestSpeed(t *testing.T) {
 		bareCommit := theirs.cost(4000, 8, func(i int) (string, string, string, string) {
 			return "POST", "/commit", pod("x"), ""
 		})
-		row("create", ours.cost(4000, 8, func(i int) (string, string, string, string) {
-			return "POST", pods, pod(fmt.Sprintf("c-%d-%06d", size, i)), ""
-		}), bareCommit)
-		stood := make([]string, 4000)
-		for i := range stood {
-			stood[i] = string(ours.must("GET", pods+fmt.Sprintf("/c-%d-%06d", size, i), "", ""))
+		prefix := fmt.Sprintf("c-%d-", size)
+		got := lifetimes(ours, pods, prefix)
+		var upstream []time.Duration
+		if real != nil {
+			upstream = lifetimes(real, pods, prefix)
 		}
-		row("update", ours.cost(len(stood), 8, func(i int) (string, string, string, string) {
-			return "PUT", pods + fmt.Sprintf("/c-%d-%06d", size, i), strings.Replace(stood[i], "image:1.2.3", "image:1.2.4", 1), ""
-		}), bareCommit)
-		row("patch (strategic merge)", ours.cost(4000, 8, func(i int) (string, string, string, string) {
-			return "PATCH", pods + fmt.Sprintf("/c-%d-%06d", size, i), `{"metadata":{"labels":{"patched":"yes"}}}`, "application/strategic-merge-patch+json"
-		}), bareCommit)
-		row("patch (status)", ours.cost(4000, 8, func(i int) (string, string, string, string) {
-			return "PATCH", pods + fmt.Sprintf("/c-%d-%06d/status", size, i), `{"status":{"message":"m"}}`, "application/strategic-merge-patch+json"
-		}), bareCommit)
-		row("apply", ours.cost(4000, 8, func(i int) (string, string, string, string) {
-			return "PATCH", pods + fmt.Sprintf("/c-%d-%06d?fieldManager=me", size, i), fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"c-%d-%06d","labels":{"applied":"%d"}}}`, size, i, i), "application/apply-patch+yaml"
-		}), bareCommit)
-		row("delete", ours.cost(4000, 8, func(i int) (string, string, string, string) {
-			return "DELETE", pods + fmt.Sprintf("/c-%d-%06d?gracePeriodSeconds=0", size, i), "", ""
-		}), bareCommit)
+		for i, what := range lifetime {
+			base := bareCommit
+			if what == "get" {
+				base = bareGet
+			}
+			against := []time.Duration{base}
+			if upstream != nil {
+				against = append(against, upstream[i])
+			}
+			row(what, got[i], against...)
+		}
 	}
 	list := ours.must("GET", pods+"?limit=10000", "", "")
 	theirs.must("POST", "/keep", string(list), "")
@@ -101,6 +102,44 @@ func TestSpeed(t *testing.T) {
 	got, one := fanOut(ours, streams, events)
 	theirs.must("POST", "/keep", string(one), "")
 	row(fmt.Sprintf("event to one of %d watchers", streams), got, fanOutBare(theirs, streams, events))
+}
+
+// lifetime is what is done to each pod, one after the other.
+var lifetime = []string{"create", "get", "update", "patch (strategic merge)", "patch (status)", "apply", "delete"}
+
+// lifetimes is what each step of lifetime costs a server, over 4,000 pods.
+func lifetimes(m *measured, pods, prefix string) []time.Duration {
+	m.t.Helper()
+	const n = 4000
+	name := func(i int) string { return fmt.Sprintf("%s%06d", prefix, i) }
+	stood := make([]string, n)
+	var costs []time.Duration
+	for _, what := range lifetime {
+		if what == "update" {
+			for i := range stood {
+				stood[i] = string(m.must("GET", pods+"/"+name(i), "", ""))
+			}
+		}
+		costs = append(costs, m.cost(n, 8, func(i int) (string, string, string, string) {
+			at := pods + "/" + name(i)
+			switch what {
+			case "create":
+				return "POST", pods, pod(name(i)), ""
+			case "get":
+				return "GET", at, "", ""
+			case "update":
+				return "PUT", at, strings.Replace(stood[i], "image:1.2.3", "image:1.2.4", 1), ""
+			case "patch (strategic merge)":
+				return "PATCH", at, `{"metadata":{"labels":{"patched":"yes"}}}`, "application/strategic-merge-patch+json"
+			case "patch (status)":
+				return "PATCH", at + "/status", `{"status":{"message":"m"}}`, "application/strategic-merge-patch+json"
+			case "apply":
+				return "PATCH", at + "?fieldManager=me", fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q,"labels":{"applied":"%d"}}}`, name(i), i), "application/apply-patch+yaml"
+			}
+			return "DELETE", at + "?gracePeriodSeconds=0", "", ""
+		}))
+	}
+	return costs
 }
 
 // pod is a pod of about 2 KB that no scheduler takes.
@@ -120,7 +159,7 @@ type measured struct {
 	t      *testing.T
 	client *http.Client
 	url    string
-	pid    int
+	pids   []int
 }
 
 // nth gives method, path, body and content type of the i-th request.
@@ -194,23 +233,25 @@ func (m *measured) do(method, path, body, contentType string, keep bool) ([]byte
 	return nil, err
 }
 
-// cpu is what the server's process has spent until now.
+// cpu is what the server's processes have spent until now.
 func (m *measured) cpu() time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.pid))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	// The name of the program, in parentheses, may have spaces; utime and stime are the 14th and 15th fields.
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	const ticks = 100 // per second, on every Linux that Go runs on
 	var sum int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
+	for _, pid := range m.pids {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			m.t.Fatal(err)
 		}
-		sum += n
+		// The name of the program, in parentheses, may have spaces; utime and stime are the 14th and 15th fields.
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		for _, f := range fields[11:13] {
+			n, err := strconv.ParseInt(f, 10, 64)
+			if err != nil {
+				m.t.Fatal(err)
+			}
+			sum += n
+		}
 	}
+	const ticks = 100 // per second, on every Linux that Go runs on
 	return time.Duration(sum) * time.Second / ticks
 }
 
