@@ -53,16 +53,7 @@ func startReal(t *testing.T) *measured {
 			t.Fatal(err)
 		}
 	}
-	var ports [3]int
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-		l.Close()
-	}
+	ports := freePorts(t)
 	client, peer := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
 	start("etcd", "--data-dir", "etcd", "--log-level", "error", "--listen-client-urls", client, "--advertise-client-urls", client,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer)
@@ -86,4 +77,18 @@ func startReal(t *testing.T) *measured {
 			t.Fatalf("the real API server does not answer: %v", err)
 		}
 	}
+}
+
+// freePorts are three that nobody listens on, held together until all are known.
+func freePorts(t *testing.T) (ports [3]int) {
+	t.Helper()
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports
 }
