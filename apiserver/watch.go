@@ -201,8 +201,26 @@ func (s *eventStream) event(e *cache.Event) {
 		}
 	}
 	s.c.metrics.watched(s.c.rec)
-	if s.f.As == "" && s.f.Media == wire.JSON && s.c.kind.FromStored == nil {
-		s.write(s.frame(e, kind, entry))
+	asIs := s.f.As == "" && s.c.kind.FromStored == nil
+	switch {
+	case asIs && s.f.Media == wire.JSON:
+		if b, err := e.Frame(inJSON, kind, func() ([]byte, error) { return jsonFrame(kind, entry), nil }); err == nil {
+			s.write(b)
+		}
+		return
+	case asIs && s.f.Media == wire.Protobuf:
+		b, err := e.Frame(inProtobuf, kind, func() ([]byte, error) {
+			obj, err := s.c.Registry.Object(s.c.kind, entry)
+			if err != nil {
+				return nil, err
+			}
+			return s.c.Codec.EncodeEvent(eventName(kind), obj)
+		})
+		if err != nil {
+			s.error(err)
+			return
+		}
+		s.message(b)
 		return
 	}
 	obj, err := s.c.Registry.Object(s.c.kind, entry)
@@ -216,17 +234,19 @@ func (s *eventStream) event(e *cache.Event) {
 	s.object(eventName(kind), obj)
 }
 
-// frame is the event's bytes; all watchers of an event send the same ones.
-func (s *eventStream) frame(e *cache.Event, kind cache.EventType, entry *cache.Entry) []byte {
-	encode := func() []byte {
-		b := make([]byte, 0, len(entry.Body)+48)
-		b = append(b, `{"type":"`...)
-		b = append(b, eventName(kind)...)
-		b = append(b, `","object":`...)
-		b = append(b, entry.Body...)
-		return append(b, "}\n"...)
-	}
-	return e.Frame(kind, encode)
+// The forms in which all watchers of an event are sent the same bytes.
+const (
+	inJSON = iota
+	inProtobuf
+)
+
+func jsonFrame(kind cache.EventType, entry *cache.Entry) []byte {
+	b := make([]byte, 0, len(entry.Body)+48)
+	b = append(b, `{"type":"`...)
+	b = append(b, eventName(kind)...)
+	b = append(b, `","object":`...)
+	b = append(b, entry.Body...)
+	return append(b, "}\n"...)
 }
 
 func eventName(t cache.EventType) string {
@@ -299,10 +319,12 @@ func (s *eventStream) error(err error) {
 // object sends an event that has to be encoded for this client.
 func (s *eventStream) object(kind string, obj runtime.Object) {
 	if s.f.Media == wire.Protobuf {
-		s.flush()
-		if err := s.c.Codec.EncodeEvent(s.w, kind, obj); err != nil && s.err == nil {
+		b, err := s.c.Codec.EncodeEvent(kind, obj)
+		if err != nil && s.err == nil {
 			s.err = err
+			return
 		}
+		s.message(b)
 		return
 	}
 	b, err := json.Marshal(struct {
@@ -314,6 +336,14 @@ func (s *eventStream) object(kind string, obj runtime.Object) {
 		return
 	}
 	s.write(append(b, '\n'))
+}
+
+// message sends an event in protobuf, with its length in front.
+func (s *eventStream) message(b []byte) {
+	s.flush()
+	if _, err := s.w.Write(b); err != nil && s.err == nil {
+		s.err = err
+	}
 }
 
 func (s *eventStream) write(b []byte) {

@@ -193,13 +193,14 @@ func (c *Codec) DecodeOptions(b Body, want schema.GroupVersionKind, into runtime
 	return nil
 }
 
-// EncodeEvent writes one event of a protobuf watch stream.
-func (c *Codec) EncodeEvent(w io.Writer, kind string, obj runtime.Object) error {
-	var b bytes.Buffer
+// EncodeEvent returns one event of a protobuf watch stream, without the length that stands in front of it there.
+func (c *Codec) EncodeEvent(kind string, obj runtime.Object) ([]byte, error) {
+	var b, event bytes.Buffer
 	if err := c.protobuf.Encode(obj, &b); err != nil {
-		return err
+		return nil, err
 	}
-	return c.protobufBare.Encode(&metav1.WatchEvent{Type: kind, Object: runtime.RawExtension{Raw: b.Bytes()}}, w)
+	err := c.protobufBare.Encode(&metav1.WatchEvent{Type: kind, Object: runtime.RawExtension{Raw: b.Bytes()}}, &event)
+	return event.Bytes(), err
 }
 
 // decodeError words a body that could not be read as upstream does.

@@ -65,17 +65,23 @@ type Event struct {
 	// InitialEnd marks the bookmark behind the initial events of a watch.
 	InitialEnd bool
 
-	frames [Bookmark]atomic.Pointer[[]byte]
+	frames [Forms][Bookmark]atomic.Pointer[[]byte]
 }
 
-// Frame returns the event's bytes on the wire when told as being of a type, made by the first who asks.
-func (e *Event) Frame(as EventType, encode func() []byte) []byte {
-	if b := e.frames[as].Load(); b != nil {
-		return *b
+// Forms is in how many forms an event is told to many: which they are is for those to say who encode.
+const Forms = 2
+
+// Frame returns the event's bytes on the wire in a form, when told as being of a type; they are made by the first who asks. An error
+// is not kept.
+func (e *Event) Frame(form int, as EventType, encode func() ([]byte, error)) ([]byte, error) {
+	if b := e.frames[form][as].Load(); b != nil {
+		return *b, nil
 	}
-	b := encode()
-	e.frames[as].Store(&b)
-	return b
+	b, err := encode()
+	if err == nil {
+		e.frames[form][as].Store(&b)
+	}
+	return b, err
 }
 
 // NewEntry makes the entry of a key that is in no cache, for those who are to be told of one.

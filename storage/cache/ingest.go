@@ -256,8 +256,14 @@ func (c *Cache) remember(e *Event) {
 // fresh is for how many events objects are kept that are no more: watchers still ask for them.
 const fresh = 256
 
-// forget lets go of the decoded objects of states that are past. Whoever asks for one later decodes it again.
+// forget lets go of what was made of an event, and of the decoded objects of states that are past. Whoever asks for one later makes it
+// again.
 func (c *Cache) forget(e *Event) {
+	for form := range e.frames {
+		for as := range e.frames[form] {
+			e.frames[form][as].Store(nil)
+		}
+	}
 	if e.Prev != nil {
 		e.Prev.object.Store(nil)
 	}

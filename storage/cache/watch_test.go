@@ -154,7 +154,7 @@ func TestFrame_IsMadeOncePerTypeForAllWatchers(t *testing.T) {
 			t.Fatalf("%d events, %v", len(batch), err)
 		}
 		for range 2 {
-			batch[0].Frame(cache.Added, func() []byte { made++; return []byte("frame") })
+			batch[0].Frame(0, cache.Added, func() ([]byte, error) { made++; return []byte("frame"), nil })
 		}
 	}
 	if made != 1 {
