@@ -22,7 +22,8 @@ func (s *shape) compare(old, obj reflect.Value) (set, gone *node, ok bool) {
 
 // walk goes through two values of one type.
 type walk struct {
-	lost bool // something is not as expected
+	lost  bool   // something is not as expected
+	stack []node // what is below the values that are being visited, so that each gets a slice of the right size
 }
 
 // both compares two values, of which the zero Value is one that is not there.
@@ -31,9 +32,11 @@ func (w *walk) both(p *plan, l, r reflect.Value) (set, gone *node) {
 	case w.lost:
 		return nil, nil
 	case !l.IsValid():
-		return w.one(p, r), nil
+		n := w.one(p, r)
+		return &n, nil
 	case !r.IsValid():
-		return nil, w.one(p, l)
+		n := w.one(p, l)
+		return nil, &n
 	case identical(l, r):
 		return nil, nil
 	}
@@ -169,8 +172,8 @@ func (w *walk) items(p *plan, l, r reflect.Value, found *pair) bool {
 }
 
 // one is the set of all that a value has, which is new or gone as a whole.
-func (w *walk) one(p *plan, v reflect.Value) *node {
-	n := &node{member: true}
+func (w *walk) one(p *plan, v reflect.Value) node {
+	n := node{member: true}
 	if v = through(v); isNull(v) || p.leaf || w.lost {
 		return n
 	}
@@ -178,10 +181,11 @@ func (w *walk) one(p *plan, v reflect.Value) *node {
 		w.lost = true
 		return n
 	}
+	first := len(w.stack)
 	below := func(key string, of *plan, v reflect.Value) {
 		c := w.one(of, v)
 		c.key = key
-		n.children = append(n.children, *c)
+		w.stack = append(w.stack, c)
 	}
 	switch p.form {
 	case structure:
@@ -202,7 +206,16 @@ func (w *walk) one(p *plan, v reflect.Value) *node {
 			below(it.key, p.elem, it.value)
 		}
 	}
+	n.children, w.stack = popped(w.stack, first)
 	return n
+}
+
+// popped takes what is on a stack from a place on.
+func popped(stack []node, from int) (nodes, rest []node) {
+	if len(stack) > from {
+		nodes = slices.Clone(stack[from:])
+	}
+	return nodes, stack[:from]
 }
 
 // item is one item of a list, with what it is known by.

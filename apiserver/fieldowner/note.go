@@ -141,12 +141,12 @@ func reown(owners []metav1.ManagedFieldsEntry, set, gone *node, entry metav1.Man
 			continue
 		}
 		if changed {
-			e.FieldsV1 = &metav1.FieldsV1{Raw: has.write(nil)}
+			e.FieldsV1 = &metav1.FieldsV1{Raw: has.text()}
 		}
 		noted = append(noted, e)
 	}
 	if !given.empty() {
-		entry.FieldsV1 = &metav1.FieldsV1{Raw: given.write(nil)}
+		entry.FieldsV1 = &metav1.FieldsV1{Raw: given.text()}
 		noted = append(noted, entry)
 	}
 	slices.SortStableFunc(noted, byAge)

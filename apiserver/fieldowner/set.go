@@ -34,7 +34,10 @@ func readSet(raw []byte) (*node, bool) {
 	return n, true
 }
 
-type reader struct{ rest string }
+type reader struct {
+	rest  string
+	stack []node // the children of those that are being read
+}
 
 func (r *reader) take(b byte) bool {
 	if len(r.rest) == 0 || r.rest[0] != b {
@@ -53,7 +56,7 @@ func (r *reader) object(n *node, depth int) bool {
 		n.member = true
 		return true
 	}
-	for {
+	for first, last := len(r.stack), ""; ; {
 		key, ok := r.key()
 		if !ok || !r.take(':') {
 			return false
@@ -65,12 +68,14 @@ func (r *reader) object(n *node, depth int) bool {
 		switch {
 		case key == ".":
 			n.member = true
-		case len(n.children) > 0 && n.children[len(n.children)-1].key >= key && strings.HasPrefix(key, "f:"):
+		case last >= key && strings.HasPrefix(key, "f:"):
 			return false
 		default:
-			n.children = append(n.children, child)
+			last = key
+			r.stack = append(r.stack, child)
 		}
 		if r.take('}') {
+			n.children, r.stack = popped(r.stack, first)
 			return true
 		}
 		if !r.take(',') {
@@ -96,6 +101,21 @@ func (r *reader) key() (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// text is a set as FieldsV1.
+func (n *node) text() []byte { return n.write(make([]byte, 0, n.size())) }
+
+// size is how long that is, or a little more.
+func (n *node) size() int {
+	size := len(`{}`)
+	if n.member {
+		size += len(`".":{},`)
+	}
+	for i := range n.children {
+		size += len(`"":,`) + len(n.children[i].key) + n.children[i].size()
+	}
+	return size
 }
 
 // write appends a set as FieldsV1.
