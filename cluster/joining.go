@@ -48,12 +48,8 @@ type joinToken struct {
 	ends  time.Time
 }
 
-const (
-	// joinTokenTTL is how long a token is good that nobody could delete, since the process was killed.
-	joinTokenTTL = certificate.Patience
-	// deleteTimeout bounds the deletion when the process ends.
-	deleteTimeout = time.Second
-)
+// joinTokenTTL is how long a token is good that nobody deleted, since the process ended while a node waited.
+const joinTokenTTL = certificate.Patience
 
 // take returns the token, which is made for the first who needs it.
 func (j *joinToken) take(ctx context.Context) (bootstraptoken.Token, error) {
@@ -82,11 +78,9 @@ func (j *joinToken) take(ctx context.Context) (bootstraptoken.Token, error) {
 func (j *joinToken) giveBack(ctx context.Context) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.users--; j.users > 0 {
+	if j.users--; j.users > 0 || ctx.Err() != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
-	defer cancel()
 	err := j.client.CoreV1().Secrets(bootstraptoken.Namespace).Delete(ctx, bootstraptoken.NamePrefix+j.token.ID, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil

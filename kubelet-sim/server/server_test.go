@@ -32,7 +32,7 @@ import (
 // host is a node with one pod.
 type host struct {
 	pod  corev1.Pod
-	left chan struct{} // closed when whoever attached is gone
+	seen chan string // who attached came, and left
 }
 
 func (h host) Pods() []corev1.Pod { return []corev1.Pod{h.pod} }
@@ -56,8 +56,9 @@ func (h host) Exec(_ context.Context, _ *corev1.Pod, _ string, command []string,
 	return 3, nil
 }
 func (h host) Attach(ctx context.Context, _ *corev1.Pod, _ string, _ Streams) error {
+	h.seen <- "came"
 	<-ctx.Done()
-	close(h.left)
+	h.seen <- "left"
 	return nil
 }
 func (h host) Dial(_ context.Context, _ *corev1.Pod, port int32) (net.Conn, error) {
@@ -118,7 +119,7 @@ func (c *ca) issue(t *testing.T, name string, usage x509.ExtKeyUsage, until time
 }
 
 // serve starts a node's API. Its API server knows the token "good" as bob's, and lets apiserver do all, bob look at pods.
-func serve(t *testing.T, authority *ca) (address string, left chan struct{}) {
+func serve(t *testing.T, authority *ca) (address string, seen chan string) {
 	t.Helper()
 	client := fake.NewClientset()
 	client.PrependReactor("create", "tokenreviews", func(a clienttesting.Action) (bool, runtime.Object, error) {
@@ -134,12 +135,12 @@ func serve(t *testing.T, authority *ca) (address string, left chan struct{}) {
 			(review.Spec.User == "apiserver" || review.Spec.User == "bob" && on.Verb == "get" && on.Subresource == "pods")
 		return true, review, nil
 	})
-	left = make(chan struct{})
+	seen = make(chan string, 2)
 	serving := authority.issue(t, "system:node:n1", x509.ExtKeyUsageServerAuth, time.Hour)
 	s := New(Config{
 		Node: "n1", Client: client, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Certificate: func() (*tls.Certificate, error) { return &serving, nil }, ClientCAs: authority.pool,
-		Host: host{left: left, pod: corev1.Pod{
+		Host: host{seen: seen, pod: corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "p", UID: "u"},
 			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web"}, {Name: "waiting"}}},
 		}},
@@ -157,7 +158,7 @@ func serve(t *testing.T, authority *ca) (address string, left chan struct{}) {
 			t.Error(err)
 		}
 	})
-	return l.Addr().String(), left
+	return l.Addr().String(), seen
 }
 
 func ask(t *testing.T, roots *x509.CertPool, cert *tls.Certificate, method, url string, header ...string) (int, string) {
@@ -282,7 +283,7 @@ func TestServer_HangingUp(t *testing.T) {
 	cert := authority.issue(t, "apiserver", x509.ExtKeyUsageClientAuth, time.Hour)
 	config := &tls.Config{RootCAs: authority.pool(), Certificates: []tls.Certificate{cert}}
 	t.Run("a WebSocket", func(t *testing.T) {
-		address, left := serve(t, authority)
+		address, seen := serve(t, authority)
 		dial, err := websocket.NewConfig("wss://"+address+"/attach/a/p/web?output=1", "https://"+address)
 		if err != nil {
 			t.Fatal(err)
@@ -292,11 +293,12 @@ func TestServer_HangingUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		<-seen
 		conn.Close()
-		<-left
+		<-seen
 	})
 	t.Run("a connection that is lost", func(t *testing.T) {
-		address, left := serve(t, authority)
+		address, seen := serve(t, authority)
 		conn, err := tls.Dial("tcp", address, config)
 		if err != nil {
 			t.Fatal(err)
@@ -306,7 +308,8 @@ func TestServer_HangingUp(t *testing.T) {
 		if _, err := conn.Read(make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
+		<-seen
 		conn.NetConn().Close()
-		<-left
+		<-seen
 	})
 }
