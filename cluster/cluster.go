@@ -128,6 +128,8 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	mutatingWebhooks, validatingWebhooks := webhook.New(webhook.Config{
 		Catalog: kinds, Objects: objects, Authz: authorizers, Dial: network.DialService, Metrics: webhook.NewMetrics(metrics), Log: config.Log,
 	})
+	owners := fieldowner.New(scheme)
+	mutatingPolicies, validatingPolicies := policy.New(policy.Config{Catalog: kinds, Objects: objects, Authz: authorizers, Types: owners, Log: config.Log})
 	plugins := admission.Chain{
 		admission.NamespaceLifecycle{Namespaces: objects},
 		admission.LimitRanger{Ranges: objects},
@@ -143,11 +145,12 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		admission.ClusterTrustBundleAttest{Authz: authorizers},
 		admission.PodCertificateSigning{Authz: authorizers, Now: config.Now},
 		admission.PodSecurityLabels{},
+		mutatingPolicies,
 		mutatingWebhooks,
 		// What Kubernetes does where it stores objects: of what webhooks have made of them.
 		&admission.ServiceIP{Services: objects, Range: serviceRange},
 		admission.Escalation{Policy: rules, Authz: authorizers},
-		policy.New(policy.Config{Catalog: kinds, Objects: objects, Authz: authorizers, Log: config.Log}),
+		validatingPolicies,
 		validatingWebhooks,
 		admission.ResourceQuota{Quotas: objects, Now: config.Now},
 	}
@@ -167,7 +170,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		Admission:   plugins,
 		Tokens:      who.tokens,
 		OpenAPI:     openapi.New(kinds, "v"+apiMinor),
-		Owners:      fieldowner.New(scheme),
+		Owners:      owners,
 		Kubelets:    network.Kubelets,
 		Decisions:   c.Decisions,
 		Gatherers:   prometheus.Gatherers{metrics, auditMetrics()},

@@ -55,7 +55,7 @@ type Attributes struct {
 	changes []string
 	called  []decision.Call
 	judged  []decision.Judgement
-	notes   map[string]any
+	notes   map[string]*Reinvocation // by plugin
 }
 
 // ObjectKind is the kind of Object and Old.
@@ -65,21 +65,6 @@ func (a *Attributes) ObjectKind() schema.GroupVersionKind {
 	}
 	return a.Kind.GroupVersionKind
 }
-
-// Again asks that all Mutators be called once more, for those that came before have not seen what was changed after them.
-// In the second round it does nothing, so that there is no third.
-func (a *Attributes) Again() { a.again = true }
-
-// Note keeps something for the plugin's next call about the same request, and Noted returns it, nil for nothing.
-func (a *Attributes) Note(plugin string, what any) {
-	if a.notes == nil {
-		a.notes = map[string]any{}
-	}
-	a.notes[plugin] = what
-}
-
-// Noted returns what Note kept.
-func (a *Attributes) Noted(plugin string) any { return a.notes[plugin] }
 
 // Judged notes for the decision record what a policy came to.
 func (a *Attributes) Judged(j decision.Judgement) { a.judged = append(a.judged, j) }

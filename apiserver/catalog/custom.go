@@ -19,6 +19,8 @@ type Custom struct {
 	Coerce func(obj runtime.Object, report bool) (unknown []string, err error)
 	// Schema is the OpenAPI schema of an object: for v2, which can say less than v3, if that is asked for.
 	Schema func(v2 bool) *spec.Schema
+	// Types is the schema by which objects are merged.
+	Types func() (managedfields.TypeConverter, error)
 	// Managers are the field managers of the kind and of its subresources.
 	Managers func(subresource string) (*managedfields.FieldManager, error)
 	// Scale tells where the numbers of the scale subresource are; nil where there is none.

@@ -121,6 +121,7 @@ func (d *definition) row(v *version) *catalog.Kind {
 				return v.coerce(u, coercion{report: report})
 			},
 			Schema:      func(v2 bool) *spec.Schema { return v.openAPI(gvk, v2) },
+			Types:       d.types,
 			Managers:    d.managers(v),
 			Scale:       v.scale(),
 			Terminating: d.crd.DeletionTimestamp != nil,

@@ -70,10 +70,7 @@ func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.Fi
 	if m, ok := o.managers[key]; ok {
 		return m, nil
 	}
-	converter, err := converterOf(k)
-	if described(k) {
-		converter, err = o.converter(), nil
-	}
+	converter, err := o.Converter(k)
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", k.GroupVersionKind, err)
 	}
@@ -83,6 +80,17 @@ func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.Fi
 	}
 	o.managers[key] = m
 	return m, nil
+}
+
+// Converter returns the schema of a kind, by which its objects are merged.
+func (o *Owners) Converter(k *catalog.Kind) (managedfields.TypeConverter, error) {
+	switch {
+	case k.Custom != nil:
+		return k.Custom.Types()
+	case described(k):
+		return o.converter(), nil
+	}
+	return converterOf(k)
 }
 
 // converterOf is for kinds that client-go has no schema of: it is made of the Go type, where that says enough.

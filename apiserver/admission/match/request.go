@@ -68,9 +68,6 @@ func (r *Request) In(k *catalog.Kind) (*Shown, error) {
 	return s, nil
 }
 
-// Changed tells that the object is another.
-func (r *Request) Changed() { r.shown = nil }
-
 // Convert returns an object of one resource as another has it, the same where nothing differs.
 func (r *Request) Convert(obj runtime.Object, from, to *catalog.Kind) (runtime.Object, error) {
 	if obj == nil {

@@ -1,16 +1,18 @@
-// Package policy enforces ValidatingAdmissionPolicies: CEL expressions about a request, in the process itself.
+// Package policy enforces ValidatingAdmissionPolicies and MutatingAdmissionPolicies: CEL expressions that judge or change what is
+// written, in the process itself.
 //
 // Policies and bindings are heard of from the watch cache, before their writer is told, so a policy is in force for whoever has
 // bound it. A policy is compiled when a request first matches it. While none is bound a request costs one look at a pointer.
 //
-// Nouns: bound (a policy and its bindings), program (its compiled expressions), ruling (what one expression comes to).
+// Nouns: bound (a policy and its bindings), invocation (a policy as one binding wants it evaluated, with one parameter), rules and
+// mutations (the compiled expressions of either kind), ruling (what one expression comes to).
 // Start reading at Validating.Validate.
 //
-// Sources: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/ (KEP-3488) and
+// Sources: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/ (KEP-3488),
+// .../mutating-admission-policy/ (KEP-3962) and
 // k8s.io/apiserver/pkg/admission/plugin/policy, whose compiler of CEL is used.
 //
 // Simplifications:
-//   - MutatingAdmissionPolicies are stored and checked, and change nothing;
 //   - the types of expressions are not checked against the schemas of what they match: status stays empty;
 //   - policies from files (staticManifestsDir) are not configured, and metrics are not kept.
 package policy

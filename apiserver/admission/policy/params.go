@@ -28,13 +28,13 @@ type Objects interface {
 
 // params are the objects by which a binding fills in a policy: one nil for a policy, or a binding, that has none.
 // Source: k8s.io/apiserver/pkg/admission/plugin/policy/generic.CollectParams.
-func (v *Validating) params(ctx context.Context, p *policy, b *binding, namespace string) ([]runtime.Object, error) {
-	kind, ref := p.Spec.ParamKind, b.Spec.ParamRef
+func (c *Config) params(ctx context.Context, p *policy, b *binding, namespace string) ([]runtime.Object, error) {
+	kind, ref := p.paramKind, b.ref
 	if kind == nil {
 		return []runtime.Object{nil}, nil
 	}
 	gvk := schema.FromAPIVersionAndKind(kind.APIVersion, kind.Kind)
-	k := v.Catalog.ByKind(gvk)
+	k := c.Catalog.ByKind(gvk)
 	if k == nil {
 		return nil, fmt.Errorf("failed to find resource referenced by paramKind: '%v'", gvk)
 	}
@@ -51,7 +51,7 @@ func (v *Validating) params(ctx context.Context, p *policy, b *binding, namespac
 	case !k.Namespaced:
 		namespace = ""
 	}
-	found, err := v.find(ctx, k, ref, namespace)
+	found, err := c.parameters(ctx, k, ref, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +61,9 @@ func (v *Validating) params(ctx context.Context, p *policy, b *binding, namespac
 	return found, nil
 }
 
-func (v *Validating) find(ctx context.Context, k *catalog.Kind, ref *admissionregistrationv1.ParamRef, namespace string) ([]runtime.Object, error) {
+func (c *Config) parameters(ctx context.Context, k *catalog.Kind, ref *admissionregistrationv1.ParamRef, namespace string) ([]runtime.Object, error) {
 	if ref.Name != "" {
-		if obj := v.Objects.Lookup(k.GroupVersionKind, namespace, ref.Name); obj != nil {
+		if obj := c.Objects.Lookup(k.GroupVersionKind, namespace, ref.Name); obj != nil {
 			return []runtime.Object{match.Named(obj, k.GroupVersionKind)}, nil
 		}
 		return nil, nil
@@ -72,7 +72,7 @@ func (v *Validating) find(ctx context.Context, k *catalog.Kind, ref *admissionre
 	if err != nil {
 		return nil, err
 	}
-	all, err := v.Objects.All(ctx, k, namespace)
+	all, err := c.Objects.All(ctx, k, namespace)
 	if err != nil {
 		return nil, err
 	}

@@ -14,17 +14,29 @@ import (
 	"coracle/storage/cache"
 )
 
-// policy is one ValidatingAdmissionPolicy.
+// policy is what both kinds of policies have, and what is made of the expressions when they are first needed.
 type policy struct {
-	*admissionregistrationv1.ValidatingAdmissionPolicy
-	criteria *match.Criteria
-	program  func() *program
+	name      string
+	failure   *admissionregistrationv1.FailurePolicyType
+	paramKind *admissionregistrationv1.ParamKind
+	criteria  *match.Criteria
+	again     bool // it wants to see what others change later
+
+	rules     func() *rules     // of a ValidatingAdmissionPolicy
+	mutations func() *mutations // of a MutatingAdmissionPolicy
 }
 
-// binding is one ValidatingAdmissionPolicyBinding.
+// mayFail tells that a request is not refused because the policy cannot be evaluated.
+func (p *policy) mayFail() bool {
+	return p.failure != nil && *p.failure == admissionregistrationv1.Ignore
+}
+
+// binding is what both kinds of bindings have.
 type binding struct {
-	*admissionregistrationv1.ValidatingAdmissionPolicyBinding
+	name, of string // of is the policy
+	ref      *admissionregistrationv1.ParamRef
 	criteria *match.Criteria
+	actions  []admissionregistrationv1.ValidationAction // of a ValidatingAdmissionPolicyBinding
 }
 
 // bound is a policy that is in force where its bindings say.
@@ -33,10 +45,10 @@ type bound struct {
 	bindings []*binding
 }
 
-// policies are all that are bound, in the order of their names.
+// policies are all of one kind that are bound, in the order of their names.
 type policies struct {
-	log     *slog.Logger
-	compile func(*admissionregistrationv1.ValidatingAdmissionPolicy) *program
+	log      *slog.Logger
+	compiler *compiler
 
 	mu       sync.Mutex
 	policies map[string]*policy
@@ -58,10 +70,13 @@ type Subscriber interface {
 	Subscribe(gr schema.GroupResource, f func(*cache.Event))
 }
 
-func (p *policies) follow(objects Subscriber) {
-	for _, resource := range []string{"validatingadmissionpolicies", "validatingadmissionpolicybindings"} {
-		objects.Subscribe(schema.GroupResource{Group: admissionregistrationv1.GroupName, Resource: resource}, p.hear)
+// follow returns the policies and bindings of two resources, now and later.
+func follow(c Config, with *compiler, resources ...string) *policies {
+	p := &policies{log: c.Log, compiler: with, policies: map[string]*policy{}, bindings: map[string]*binding{}}
+	for _, resource := range resources {
+		c.Objects.Subscribe(schema.GroupResource{Group: admissionregistrationv1.GroupName, Resource: resource}, p.hear)
 	}
+	return p
 }
 
 func (p *policies) hear(e *cache.Event) {
@@ -70,26 +85,24 @@ func (p *policies) hear(e *cache.Event) {
 		p.log.Error("an admission policy cannot be read, so it is not in force", "key", e.Entry.Key, "error", err)
 		return
 	}
-	gone := e.Type == cache.Deleted
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	gone := e.Type == cache.Deleted
 	switch o := obj.(type) {
 	case *admissionregistrationv1.ValidatingAdmissionPolicy:
-		delete(p.policies, o.Name)
-		if !gone {
-			p.policies[o.Name] = &policy{o, criteria(o.Spec.MatchConstraints), sync.OnceValue(func() *program { return p.compile(o) })}
-		}
+		put(p.policies, o.Name, p.compiler.validating(o), gone)
+	case *admissionregistrationv1.MutatingAdmissionPolicy:
+		put(p.policies, o.Name, p.compiler.mutating(o), gone)
 	case *admissionregistrationv1.ValidatingAdmissionPolicyBinding:
-		delete(p.bindings, o.Name)
-		if !gone {
-			p.bindings[o.Name] = &binding{o, criteria(o.Spec.MatchResources)}
-		}
+		put(p.bindings, o.Name, &binding{o.Name, o.Spec.PolicyName, o.Spec.ParamRef, criteria(o.Spec.MatchResources), o.Spec.ValidationActions}, gone)
+	case *admissionregistrationv1.MutatingAdmissionPolicyBinding:
+		put(p.bindings, o.Name, &binding{o.Name, o.Spec.PolicyName, o.Spec.ParamRef, criteria(o.Spec.MatchResources), nil}, gone)
 	}
 	var list []bound
 	for _, name := range slices.Sorted(maps.Keys(p.policies)) {
 		one := bound{policy: p.policies[name]}
 		for _, by := range slices.Sorted(maps.Keys(p.bindings)) {
-			if b := p.bindings[by]; b.Spec.PolicyName == name {
+			if b := p.bindings[by]; b.of == name {
 				one.bindings = append(one.bindings, b)
 			}
 		}
@@ -98,6 +111,13 @@ func (p *policies) hear(e *cache.Event) {
 		}
 	}
 	p.current.Store(&list)
+}
+
+func put[T any](into map[string]T, name string, what T, gone bool) {
+	delete(into, name)
+	if !gone {
+		into[name] = what
+	}
 }
 
 // criteria are what a policy or binding is about; nil for everything.

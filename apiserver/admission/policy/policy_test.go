@@ -119,7 +119,7 @@ func TestValidating(t *testing.T) {
 		}, said: "failed", want: "failed to find resource referenced by paramKind: 'example.com/v1, Kind=Limit'", code: http.StatusUnprocessableEntity},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := New(Config{Catalog: kinds, Objects: limits, Authz: limits, Log: slog.New(slog.DiscardHandler)})
+			_, v := New(Config{Catalog: kinds, Objects: limits, Authz: limits, Log: slog.New(slog.DiscardHandler)})
 			p := &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}}
 			p.Spec.MatchConstraints = &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{
 				RuleWithOperations: admissionregistrationv1.RuleWithOperations{
@@ -131,8 +131,8 @@ func TestValidating(t *testing.T) {
 			b.Spec.PolicyName, b.Spec.ValidationActions = "p", []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny}
 			tc.change(p, b)
 			v.policies.current.Store(&[]bound{{
-				policy:   &policy{p, criteria(p.Spec.MatchConstraints), func() *program { return v.policies.compile(p) }},
-				bindings: []*binding{{b, criteria(b.Spec.MatchResources)}},
+				policy:   v.policies.compiler.validating(p),
+				bindings: []*binding{{b.Name, "p", b.Spec.ParamRef, criteria(b.Spec.MatchResources), b.Spec.ValidationActions}},
 			}})
 			rec := &decision.Record{}
 			err := admission.Chain{v}.Validate(decision.With(t.Context(), rec), &admission.Attributes{

@@ -2,18 +2,10 @@ package webhook
 
 import (
 	"context"
-	"fmt"
-	"reflect"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/managedfields"
 	k8saudit "k8s.io/apiserver/pkg/audit"
 
 	"coracle/apiserver/admission"
@@ -31,40 +23,19 @@ type Mutating struct {
 // Name returns MutatingAdmissionWebhook.
 func (*Mutating) Name() string { return "MutatingAdmissionWebhook" }
 
-// reinvocation is what is remembered between the two rounds of one request.
-// Source: k8s.io/apiserver/pkg/admission/plugin/webhook/mutating/reinvocationcontext.go.
-type reinvocation struct {
-	last    runtime.Object  // as the first round left it
-	invoked map[string]bool // called, and to be called again when somebody later changes the object
-	again   map[string]bool // to be called again
-}
-
-func (s *reinvocation) changed() {
-	for id := range s.invoked {
-		s.again[id] = true
-	}
-	clear(s.invoked)
-}
-
 // Mutate asks every webhook whose rules match.
 func (p *Mutating) Mutate(ctx context.Context, a *admission.Attributes) error {
 	hooks := p.hooks.all()
 	if len(hooks) == 0 || match.Exempt(a) {
 		return nil
 	}
-	s, ok := a.Noted(p.Name()).(*reinvocation)
-	if !ok {
-		s = &reinvocation{invoked: map[string]bool{}, again: map[string]bool{}}
-		a.Note(p.Name(), s)
-	}
-	if a.Round > 0 && s.last != nil && !apiequality.Semantic.DeepEqual(s.last, a.Object) {
-		s.changed()
-	}
-	owners := managedFields(a.Object)
+	s := a.Reinvocation(p.Name())
+	defer s.Done()
+	owners := match.Owners(a)
 	r := &match.Request{A: a, Catalog: p.Catalog}
 	mutated := false
 	for i, h := range hooks {
-		if a.Round > 0 && !s.again[h.id] {
+		if !s.Due(h.id) {
 			continue
 		}
 		inv, err := p.match(ctx, h, r)
@@ -77,21 +48,17 @@ func (p *Mutating) Mutate(ctx context.Context, a *admission.Attributes) error {
 		changed, err := p.one(ctx, inv, r, i)
 		if changed {
 			mutated = true
-			s.changed()
-			a.Again()
+			s.Changed()
 		}
 		if err != nil {
 			return err
 		}
 		if h.ReinvocationPolicy != nil && *h.ReinvocationPolicy == admissionregistrationv1.IfNeededReinvocationPolicy {
-			s.invoked[h.id] = true
+			s.Asked(h.id)
 		}
 	}
-	if len(s.invoked)+len(s.again) > 0 && a.Object != nil {
-		s.last = a.Object.DeepCopyObject()
-	}
 	if mutated {
-		keepOwners(a, owners)
+		match.KeepOwners(a, owners)
 	}
 	return nil
 }
@@ -116,44 +83,6 @@ func (p *Mutating) one(ctx context.Context, inv *invocation, r *match.Request, i
 		}
 	}
 	return what.changed, o.refused
-}
-
-// replace makes one object what another is, in place: others hold it.
-func replace(obj, by runtime.Object) error {
-	if u, ok := obj.(*unstructured.Unstructured); ok {
-		v, same := by.(*unstructured.Unstructured)
-		if !same {
-			return fmt.Errorf("%T cannot become %T", obj, by)
-		}
-		u.Object = v.Object
-		return nil
-	}
-	into, from := reflect.ValueOf(obj), reflect.ValueOf(by)
-	if into.Type() != from.Type() || into.Kind() != reflect.Pointer {
-		return fmt.Errorf("%T cannot become %T", obj, by)
-	}
-	into.Elem().Set(from.Elem())
-	return nil
-}
-
-func managedFields(obj runtime.Object) []metav1.ManagedFieldsEntry {
-	if m, err := meta.Accessor(obj); obj != nil && err == nil {
-		return m.GetManagedFields()
-	}
-	return nil
-}
-
-// keepOwners undoes what webhooks have done to managedFields if that makes no sense.
-// Source: k8s.io/apiserver/pkg/endpoints/handlers/fieldmanager.NewManagedFieldsValidatingAdmissionController.
-func keepOwners(a *admission.Attributes, before []metav1.ManagedFieldsEntry) {
-	m, err := meta.Accessor(a.Object)
-	if err != nil {
-		return
-	}
-	if err := managedfields.ValidateManagedFields(m.GetManagedFields()); err != nil {
-		m.SetManagedFields(before)
-		a.Warn(fmt.Sprintf(".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests: %v", err))
-	}
 }
 
 // patched is what a patch did.

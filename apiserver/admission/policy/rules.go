@@ -19,59 +19,38 @@ import (
 	"coracle/apiserver/admission/match"
 )
 
-// program is a policy's compiled expressions.
+// rules are the compiled expressions of a ValidatingAdmissionPolicy.
 // Source: k8s.io/apiserver/pkg/admission/plugin/policy/validating (compilePolicy, validator).
-type program struct {
-	policy      *admissionregistrationv1.ValidatingAdmissionPolicy
+type rules struct {
+	*program
+	spec        *admissionregistrationv1.ValidatingAdmissionPolicySpec
 	broken      error
-	conditions  *match.Conditions // nil for none
 	validations admissioncel.ConditionEvaluator
 	messages    admissioncel.ConditionEvaluator
 	annotations admissioncel.ConditionEvaluator
 }
 
-// expression is a text and the types that it may evaluate to.
-type expression struct {
-	name, text string
-	types      []*celgo.Type
-}
-
-func (e *expression) GetName() string            { return e.name }
-func (e *expression) GetExpression() string      { return e.text }
-func (e *expression) ReturnTypes() []*celgo.Type { return e.types }
-
-// compile compiles a policy. What does not compile fails when it is evaluated.
-func compile(base *environment.EnvSet, p *admissionregistrationv1.ValidatingAdmissionPolicy) *program {
-	out := &program{policy: p}
-	c, err := admissioncel.NewCompositedCompiler(base)
-	if err != nil {
-		out.broken = err
+// compileRules compiles a policy. What does not compile fails when it is evaluated.
+func compileRules(base *environment.EnvSet, s *admissionregistrationv1.ValidatingAdmissionPolicySpec) *rules {
+	out := &rules{spec: s}
+	if out.program, out.broken = newProgram(base, s.Variables, s.MatchConditions, s.ParamKind != nil); out.broken != nil {
 		return out
 	}
-	params := p.Spec.ParamKind != nil
-	all := admissioncel.OptionalVariableDeclarations{HasParams: params, HasAuthorizer: true}
-	for _, v := range p.Spec.Variables {
-		c.CompileAndStoreVariable(&expression{v.Name, v.Expression, []*celgo.Type{celgo.AnyType, celgo.DynType}}, all, environment.StoredExpressions)
-	}
-	if len(p.Spec.MatchConditions) > 0 {
-		conditions := match.Compile(c, p.Spec.MatchConditions, params)
-		out.conditions = &conditions
-	}
-	validations := make([]admissioncel.ExpressionAccessor, len(p.Spec.Validations))
-	messages := make([]admissioncel.ExpressionAccessor, len(p.Spec.Validations))
-	for i, v := range p.Spec.Validations {
+	validations := make([]admissioncel.ExpressionAccessor, len(s.Validations))
+	messages := make([]admissioncel.ExpressionAccessor, len(s.Validations))
+	for i, v := range s.Validations {
 		validations[i] = &expression{text: v.Expression, types: []*celgo.Type{celgo.BoolType}}
 		if v.MessageExpression != "" {
 			messages[i] = &expression{text: v.MessageExpression, types: []*celgo.Type{celgo.StringType}}
 		}
 	}
-	annotations := make([]admissioncel.ExpressionAccessor, len(p.Spec.AuditAnnotations))
-	for i, a := range p.Spec.AuditAnnotations {
+	annotations := make([]admissioncel.ExpressionAccessor, len(s.AuditAnnotations))
+	for i, a := range s.AuditAnnotations {
 		annotations[i] = &expression{text: a.ValueExpression, types: []*celgo.Type{celgo.StringType, celgo.NullType}}
 	}
-	out.validations = c.CompileCondition(validations, all, environment.StoredExpressions)
-	out.annotations = c.CompileCondition(annotations, all, environment.StoredExpressions)
-	out.messages = c.CompileCondition(messages, admissioncel.OptionalVariableDeclarations{HasParams: params}, environment.StoredExpressions)
+	out.validations = out.CompileCondition(validations, out.may, environment.StoredExpressions)
+	out.annotations = out.CompileCondition(annotations, out.may, environment.StoredExpressions)
+	out.messages = out.CompileCondition(messages, admissioncel.OptionalVariableDeclarations{HasParams: s.ParamKind != nil}, environment.StoredExpressions)
 	return out
 }
 
@@ -91,42 +70,37 @@ type findings struct {
 	annotations map[string]string
 }
 
-func (p *program) mayFail() bool {
-	f := p.policy.Spec.FailurePolicy
-	return f != nil && *f == admissionregistrationv1.Ignore
+func (p *rules) mayFail() bool {
+	return p.spec.FailurePolicy != nil && *p.spec.FailurePolicy == admissionregistrationv1.Ignore
 }
 
 // failure is the ruling for what could not be evaluated.
-func (p *program) failure(index int, message string) ruling {
+func (p *rules) failure(index int, message string) ruling {
 	return ruling{index: index, failed: true, denied: !p.mayFail(), message: message}
 }
 
-func (p *program) failed(err error) findings {
+func (p *rules) failed(err error) findings {
 	return findings{rulings: []ruling{p.failure(0, err.Error())}}
 }
 
 // evaluate asks all expressions.
-func (p *program) evaluate(ctx context.Context, q *match.Question, bound admissioncel.OptionalVariableBindings, namespace *corev1.Namespace) findings {
+func (p *rules) evaluate(ctx context.Context, q *match.Question, with admissioncel.OptionalVariableBindings, namespace *corev1.Namespace) findings {
 	if p.broken != nil {
 		return p.failed(p.broken)
 	}
-	if p.conditions != nil {
-		met, err := p.conditions.Met(ctx, q, bound)
-		switch {
-		case err != nil && p.mayFail(): // as if the conditions were not met
-			return findings{}
-		case err != nil:
-			return p.failed(err)
-		case !met:
-			return findings{}
-		}
+	met, err := p.met(ctx, q, with)
+	switch {
+	case err != nil && !p.mayFail():
+		return p.failed(err)
+	case err != nil, !met: // as if the conditions did not hold
+		return findings{}
 	}
 	ns := admissioncel.CreateNamespaceObject(namespace)
-	results, left, err := p.validations.ForInput(ctx, q.Attributes, q.Request, bound, ns, celconfig.RuntimeCELCostBudget)
+	results, left, err := p.validations.ForInput(ctx, q.Attributes, q.Request, with, ns, celconfig.RuntimeCELCostBudget)
 	if err != nil {
 		return p.failed(err)
 	}
-	unauthorized := admissioncel.OptionalVariableBindings{VersionedParams: bound.VersionedParams}
+	unauthorized := admissioncel.OptionalVariableBindings{VersionedParams: with.VersionedParams}
 	messages, _, messagesFailed := p.messages.ForInput(ctx, q.Attributes, q.Request, unauthorized, ns, left)
 	var out findings
 	for i, result := range results {
@@ -136,7 +110,7 @@ func (p *program) evaluate(ctx context.Context, q *match.Question, bound admissi
 		case errors.Is(messagesFailed, cel.ErrInternal) || errors.Is(messagesFailed, cel.ErrOutOfBudget):
 			out.rulings = append(out.rulings, p.failure(i, fmt.Sprintf("failed messageExpression: %s", messagesFailed)))
 		case result.EvalResult != celtypes.True:
-			v := &p.policy.Spec.Validations[i]
+			v := &p.spec.Validations[i]
 			r := ruling{index: i, denied: true, reason: metav1.StatusReasonInvalid}
 			if v.Reason != nil {
 				r.reason = *v.Reason
@@ -175,7 +149,7 @@ func messageOf(result admissioncel.EvaluationResult) string {
 	return text
 }
 
-func (p *program) annotate(out *findings, i int, result admissioncel.EvaluationResult) {
+func (p *rules) annotate(out *findings, i int, result admissioncel.EvaluationResult) {
 	if result.Error != nil {
 		if !p.mayFail() {
 			out.rulings = append(out.rulings, ruling{failed: true, denied: true, always: true, message: result.Error.Error()})
@@ -186,6 +160,6 @@ func (p *program) annotate(out *findings, i int, result admissioncel.EvaluationR
 		if out.annotations == nil {
 			out.annotations = map[string]string{}
 		}
-		out.annotations[p.policy.Spec.AuditAnnotations[i].Key] = strings.TrimSpace(text)
+		out.annotations[p.spec.AuditAnnotations[i].Key] = strings.TrimSpace(text)
 	}
 }
