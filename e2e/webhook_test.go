@@ -18,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
 )
 
@@ -379,4 +380,43 @@ func TestWebhooks_AreAudited(t *testing.T) {
 		return
 	}
 	t.Errorf("no event: %s", text)
+}
+
+// TestWebhooks_BehindPods reaches a pod through its node. Simulated pods speak HTTP, which is no way to talk to a webhook.
+func TestWebhooks_BehindPods(t *testing.T) {
+	s := newServer(t)
+	if err := s.up("--nodes=1"); err != nil {
+		t.Fatal(err)
+	}
+	w := &webhooks{Clientset: kubernetes.NewForConfigOrDie(s.client(t))}
+	w.namespace(t)
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "hook", Labels: map[string]string{"app": "hook"}}, Spec: corev1.PodSpec{
+		Containers: []corev1.Container{{Name: "hook", Image: "hook", Ports: []corev1.ContainerPort{{ContainerPort: 8443}}}},
+	}}
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "hook"}, Spec: corev1.ServiceSpec{
+		Selector: pod.Labels, Ports: []corev1.ServicePort{{Port: 443, TargetPort: intstr.FromInt32(8443)}},
+	}}
+	if _, err := w.CoreV1().Services(w.ns).Create(t.Context(), service, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.CoreV1().Pods(w.ns).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h := newHookServer(t, nil)
+	w.mutating(t, h.hook("pod.example.com", "", w.ns, func(h *admissionregistrationv1.MutatingWebhook) {
+		h.ClientConfig.URL = nil
+		h.ClientConfig.Service = &admissionregistrationv1.ServiceReference{Namespace: w.ns, Name: "hook"}
+	}))
+	const want = ".svc:443/?timeout=5s\": http: server gave HTTP response to HTTPS client"
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); ; <-tick.C {
+		_, err := w.create(t, "never", nil, metav1.CreateOptions{})
+		if err != nil && strings.HasSuffix(err.Error(), want) {
+			return
+		}
+		if time.Since(begun) > patience {
+			t.Fatalf("got %v, want ...%s", err, want)
+		}
+	}
 }

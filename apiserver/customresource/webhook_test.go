@@ -1,8 +1,12 @@
 package customresource
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -98,5 +102,23 @@ func TestConversionWebhookIsAskedOverATrustedConnectionAlone(t *testing.T) {
 	in := empty(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Thing"})
 	if _, err := hook.convert(in, schema.GroupVersion{Group: "example.com", Version: "v2"}); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestConversionWebhookBehindAService(t *testing.T) {
+	asked := ""
+	dial := func(_ context.Context, namespace, name string, port int32) (net.Conn, error) {
+		asked = fmt.Sprint(namespace, "/", name, ":", port)
+		return nil, errors.New("nobody is there")
+	}
+	hook := newWebhook(&apiextensionsv1.WebhookConversion{
+		ClientConfig:             &apiextensionsv1.WebhookClientConfig{Service: &apiextensionsv1.ServiceReference{Namespace: "blue", Name: "hook", Path: new("/convert"), Port: new(int32(8443))}},
+		ConversionReviewVersions: []string{"v1"},
+	}, dial)
+	in := empty(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Thing"})
+	_, err := hook.convert(in, schema.GroupVersion{Group: "example.com", Version: "v2"})
+	want := `conversion webhook for example.com/v1, Kind=Thing failed: Post "https://hook.blue.svc:8443/convert?timeout=30s": nobody is there`
+	if err == nil || err.Error() != want || asked != "blue/hook:8443" {
+		t.Errorf("asked %s, got %v, want %s", asked, err, want)
 	}
 }
