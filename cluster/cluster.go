@@ -212,7 +212,9 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		return nil, err
 	}
 	publisher := &publisher{trust: who.trust, client: own, have: objects, log: config.Log}
-	if err := c.bootstrap(running, own, objects, publisher, who.used, serviceRange, endpoint(listener.Addr())); err != nil {
+	if err := c.begin(running, kinds, objects, func(ctx context.Context) error {
+		return c.bootstrap(ctx, own, objects, publisher, who.used, serviceRange, endpoint(listener.Addr()))
+	}); err != nil {
 		return nil, err
 	}
 	c.parts.Go(func() { authorizers.Run(running, config.Log) })

@@ -177,3 +177,47 @@ func hooksService(t *testing.T, w *webhooks) {
 		}
 	})
 }
+
+// TestWebhooks_CannotKeepTheServerDown: whoever is to remove a webhook that denies everything needs a server.
+func TestWebhooks_CannotKeepTheServerDown(t *testing.T) {
+	s := newServer(t)
+	if err := s.up("--nodes=0"); err != nil {
+		t.Fatal(err)
+	}
+	client := kubernetes.NewForConfigOrDie(s.client(t))
+	// A start makes it again.
+	const role = "system:discovery"
+	if err := client.RbacV1().ClusterRoles().Delete(t.Context(), role, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	gone := newHookServer(t, nil)
+	gone.Close()
+	all := gone.hook("all.example.com", "", "", about("*", "*", "*/*", "*"))
+	configuration := &admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "all"}, Webhooks: []admissionregistrationv1.MutatingWebhook{all}}
+	if _, err := client.AdmissionregistrationV1().MutatingWebhookConfigurations().Create(t.Context(), configuration, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.down(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.up("--nodes=0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.RbacV1().ClusterRoles().Get(t.Context(), role, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the webhook was not asked about %s: %v", role, err)
+	}
+	if err := client.AdmissionregistrationV1().MutatingWebhookConfigurations().Delete(t.Context(), "all", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); ; <-tick.C {
+		_, err := client.RbacV1().ClusterRoles().Get(t.Context(), role, metav1.GetOptions{})
+		if err == nil {
+			return
+		}
+		if time.Since(begun) > patience {
+			t.Fatalf("%s is not made again: %v", role, err)
+		}
+	}
+}
