@@ -9,13 +9,14 @@ import (
 )
 
 // request is one request of the corpus. In path, headers and body {ns} stands for the file's own namespace, and
-// {name} for a value that an earlier request has saved.
+// {name} for a value that an earlier request has saved, {1000*text} for a thousand times the text ({1000*|{"a":|} where it has
+// braces itself), and {hex fffe} for bytes.
 type request struct {
 	title        string
 	method, path string
 	headers      [][2]string
 	body         string
-	save         [][2]string // name, JSON path into the answer
+	save         [][2]string // name, JSON path into the answer, or header.NAME
 }
 
 // readCorpus reads a file of requests:
@@ -24,6 +25,7 @@ type request struct {
 //	POST /api/v1/namespaces/{ns}/configmaps?dryRun=All
 //	Content-Type: application/yaml
 //	Save: version=metadata.resourceVersion
+//	Save: tag=header.Etag
 //
 //	body, until the next title
 func readCorpus(file string) ([]request, error) {

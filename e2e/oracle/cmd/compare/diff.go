@@ -14,7 +14,7 @@ import (
 type difference struct{ path, real, ours string }
 
 // comparedHeaders are those that clients act on.
-var comparedHeaders = []string{"Content-Type", "Warning", "Retry-After", "X-Content-Type-Options", "Cache-Control", "Location", "Vary", "Www-Authenticate"}
+var comparedHeaders = []string{"Content-Type", "Warning", "Retry-After", "X-Content-Type-Options", "Cache-Control", "Location", "Vary", "Www-Authenticate", "Content-Encoding", "Allow"}
 
 func compare(real, ours answer) []difference {
 	var ds []difference
@@ -25,6 +25,9 @@ func compare(real, ours answer) []difference {
 		if a, b := strings.Join(real.header[h], " + "), strings.Join(ours.header[h], " + "); a != b {
 			ds = append(ds, difference{h, a, b})
 		}
+	}
+	if a, b := real.header.Get("Etag") != "", ours.header.Get("Etag") != ""; a != b { // it says what a document has, and ours have other descriptions
+		ds = append(ds, difference{"Etag", fmt.Sprint(a), fmt.Sprint(b)})
 	}
 	return diff("body", real.body, ours.body, ds)
 }
@@ -114,7 +117,7 @@ var (
 	versions  = regexp.MustCompile(`(resource version: ?|resourceVersion: ?"?|current: ?|old resource version: ?|in (?:record|the precondition) \(|resourceVersion\\*": ?\\*")\d+`)
 	ages      = regexp.MustCompile(`^(\d+[smhd])+( ago)?$`)
 	nodePorts = regexp.MustCompile(`(nodePort\\*":)\d+`)
-	generated = regexp.MustCompile(`(kube-api-access-|gen-)[bcdfghjklmnpqrstvwxz2456789]{5}`)
+	generated = regexp.MustCompile(`(kube-api-access-|gen-|Bad a{10,})[bcdfghjklmnpqrstvwxz2456789]{5}`)
 	addresses = regexp.MustCompile(`\b10\.\d+\.\d+\.\d+\b`)
 )
 
@@ -122,6 +125,10 @@ var (
 func normalise(v any) any {
 	switch x := v.(type) {
 	case map[string]any:
+		if details, ok := x["details"].(map[string]any); ok && x["reason"] == "Conflict" { // in the order of a Go map
+			causes, _ := details["causes"].([]any)
+			slices.SortFunc(causes, func(a, b any) int { return cmp.Compare(render(a), render(b)) })
+		}
 		for k, v := range x {
 			s, isText := v.(string)
 			switch {
@@ -139,6 +146,7 @@ func normalise(v any) any {
 		}
 		return x
 	case []any:
+		x = slices.DeleteFunc(x, ours)
 		for i := range x {
 			x[i] = normalise(x[i])
 		}
@@ -162,6 +170,15 @@ func normalise(v any) any {
 		return x.String()
 	}
 	return v
+}
+
+// ours tells whether v is the group that Coracle serves besides those of Kubernetes.
+func ours(v any) bool {
+	group, _ := v.(map[string]any)
+	if m, ok := group["metadata"].(map[string]any); ok {
+		group = m
+	}
+	return group["name"] == "coracle.dev"
 }
 
 // inOrder puts the managers of one object into the order that they have when all of them write in the same second: how fast a

@@ -1,13 +1,20 @@
 package main
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -48,7 +55,41 @@ func (s *server) expand(text string) string {
 	for k, v := range s.vars {
 		text = strings.ReplaceAll(text, "{"+k+"}", v)
 	}
-	return text
+	text = raw.ReplaceAllStringFunc(text, func(m string) string {
+		b, err := hex.DecodeString(raw.FindStringSubmatch(m)[1])
+		if err != nil {
+			return m
+		}
+		return string(b)
+	})
+	return repeated.ReplaceAllStringFunc(text, func(m string) string {
+		f := repeated.FindStringSubmatch(m)
+		n, err := strconv.Atoi(f[1])
+		if err != nil {
+			return m
+		}
+		if f[2] == "" { // of a text that has braces itself, on a line of its own
+			return strings.Repeat(f[3], n)
+		}
+		return strings.Repeat(f[2], n)
+	})
+}
+
+var (
+	raw      = regexp.MustCompile(`\{hex ([0-9a-f]+)\}`)
+	repeated = regexp.MustCompile(`\{(\d+)\*(?:([^{}]+)\}|\|(.*?)\|\})`)
+)
+
+// parse reads a path as it is to be sent: what net/url refuses goes out as it stands.
+func parse(at string) (*url.URL, error) {
+	u, err := url.Parse(at)
+	if err == nil && !strings.Contains(u.Path, "//") {
+		return u, nil
+	}
+	scheme, rest, _ := strings.Cut(at, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	path, query, _ := strings.Cut(path, "?")
+	return &url.URL{Scheme: scheme, Host: host, Opaque: "//" + host + "/" + path, RawQuery: query}, nil
 }
 
 func (s *server) send(ctx context.Context, r request) (answer, error) {
@@ -56,8 +97,11 @@ func (s *server) send(ctx context.Context, r request) (answer, error) {
 	if r.body != "" {
 		body = strings.NewReader(s.expand(r.body))
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, s.url+s.expand(r.path), body)
+	req, err := http.NewRequestWithContext(ctx, r.method, s.url, body)
 	if err != nil {
+		return answer{}, err
+	}
+	if req.URL, err = parse(s.url + s.expand(r.path)); err != nil {
 		return answer{}, err
 	}
 	req.Header.Set("User-Agent", "compare/1")
@@ -73,14 +117,19 @@ func (s *server) send(ctx context.Context, r request) (answer, error) {
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return answer{}, err
+		return answer{body: normalise("no answer: " + strings.ReplaceAll(err.Error(), s.url, ""))}, ctx.Err()
 	}
 	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
+	b, err := content(resp)
 	if err != nil {
-		return answer{}, err
+		return answer{status: resp.StatusCode, header: resp.Header, body: "broken: " + err.Error()}, ctx.Err()
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header}
+	for _, save := range r.save {
+		if name, ok := strings.CutPrefix(save[1], "header."); ok {
+			s.vars[save[0]] = resp.Header.Get(name)
+		}
+	}
 	if !strings.Contains(resp.Header.Get("Content-Type"), "json") {
 		a.body = string(b)
 		if strings.Contains(resp.Header.Get("Content-Type"), "protobuf") {
@@ -101,16 +150,35 @@ func (s *server) send(ctx context.Context, r request) (answer, error) {
 	}
 	if len(documents) > 0 {
 		for _, save := range r.save {
-			s.vars[save[0]] = find(documents[0], save[1])
+			if !strings.HasPrefix(save[1], "header.") {
+				s.vars[save[0]] = find(documents[0], save[1])
+			}
 		}
 	}
 	for i := range documents {
 		documents[i] = normalise(documents[i])
 	}
+	// How often a watch tells that nothing has happened is chance.
+	documents = slices.CompactFunc(documents, func(a, b any) bool {
+		event, ok := b.(map[string]any)
+		return ok && event["type"] == "BOOKMARK" && reflect.DeepEqual(a, b)
+	})
 	if a.body = any(documents); len(documents) == 1 {
 		a.body = documents[0]
 	}
 	return a, nil
+}
+
+// content reads a body, and unpacks it where the request has asked for gzip itself.
+func content(resp *http.Response) ([]byte, error) {
+	if resp.Header.Get("Content-Encoding") != "gzip" {
+		return io.ReadAll(resp.Body)
+	}
+	z, err := gzip.NewReader(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
 }
 
 // find follows a path such as metadata.uid.
