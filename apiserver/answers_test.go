@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -81,6 +82,17 @@ func serve(t *testing.T, plugins ...admission.Plugin) http.Handler {
 // ask sends a request, METHOD PATH, and returns the answer and its body. PATCH+merge says of which type a patch is.
 func ask(t *testing.T, h http.Handler, request, body string) (*httptest.ResponseRecorder, map[string]any) {
 	t.Helper()
+	w := send(t, h, request, body, "")
+	var answer map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		t.Fatalf("%s: %v: %s", request, err, w.Body)
+	}
+	return w, answer
+}
+
+// send is ask for an answer that is not JSON, or that is wanted in another form.
+func send(t *testing.T, h http.Handler, request, body, accept string) *httptest.ResponseRecorder {
+	t.Helper()
 	method, path, _ := strings.Cut(request, " ")
 	contentType := "application/json"
 	if strings.HasPrefix(method, "PATCH+") {
@@ -89,14 +101,15 @@ func ask(t *testing.T, h http.Handler, request, body string) (*httptest.Response
 	}
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
+	if accept != "" {
+		r.Header.Set("Accept", accept)
+	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	var answer map[string]any
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
-		t.Fatalf("%s: %v: %s", request, err, w.Body)
-	}
-	return w, answer
+	return w
 }
+
+func base64URL(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
 const (
 	namespace = `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"blue"}}`

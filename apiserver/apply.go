@@ -22,13 +22,22 @@ import (
 // An object that is not there is created.
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
-	wanted, err := c.readApplied(body, opts.FieldValidation, c.kind.GroupVersionKind)
+	wanted, err := c.readApplied(body, c.kind.GroupVersionKind)
 	if err != nil {
 		return err
 	}
+	doubts := yaml.UnmarshalStrict(body.Bytes, &map[string]any{})
 	force := opts.Force != nil && *opts.Force
 	merge := func(live runtime.Object) (runtime.Object, error) {
-		return c.Owners.Apply(c.kind, c.sub.Name, live, wanted, opts.FieldManager, force)
+		obj, err := c.Owners.Apply(c.kind, c.sub.Name, live, wanted, opts.FieldManager, force)
+		switch validation := fieldValidation(opts.FieldValidation); {
+		case err != nil || doubts == nil || validation == metav1.FieldValidationIgnore:
+		case validation == metav1.FieldValidationStrict:
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding patch: %v", doubts))
+		default:
+			warnAll(c.r.Context(), []string{doubts.Error()})
+		}
+		return obj, err
 	}
 
 	if c.sub.Name == "" && !c.Registry.Has(c.kind, c.info.Namespace, c.info.Name) {
@@ -36,6 +45,9 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 		m, err := meta.Accessor(live)
 		if err != nil {
 			return apierrors.NewInternalError(err)
+		}
+		if wanted.GetName() == "" {
+			return nameMissing(c)
 		}
 		m.SetName(c.info.Name)
 		if c.kind.Namespaced {
@@ -51,6 +63,7 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 		if err != nil {
 			return err
 		}
+		obj.(metav1.Object).SetResourceVersion("") // of which there is none yet
 		fieldowner.Since(obj, c.Now())
 		c.setDefaults(obj)
 		e, obj, err := c.createObject(obj, &metav1.CreateOptions{DryRun: opts.DryRun, FieldManager: opts.FieldManager, FieldValidation: opts.FieldValidation})
@@ -79,7 +92,7 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 }
 
 // readApplied reads what somebody wants of an object of a kind.
-func (c *call) readApplied(body wire.Body, validation string, want schema.GroupVersionKind) (*unstructured.Unstructured, error) {
+func (c *call) readApplied(body wire.Body, want schema.GroupVersionKind) (*unstructured.Unstructured, error) {
 	wanted := &unstructured.Unstructured{Object: map[string]any{}}
 	asJSON, err := yaml.YAMLToJSON(body.Bytes)
 	if err != nil {
@@ -89,14 +102,6 @@ func (c *call) readApplied(body wire.Body, validation string, want schema.GroupV
 	}
 	if err != nil {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
-	}
-	if validation = fieldValidation(validation); validation != metav1.FieldValidationIgnore {
-		if err := yaml.UnmarshalStrict(body.Bytes, &map[string]any{}); err != nil {
-			if validation == metav1.FieldValidationStrict {
-				return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding YAML: %v", err))
-			}
-			warn(c.r.Context(), err.Error())
-		}
 	}
 	switch {
 	case len(wanted.GetManagedFields()) > 0:

@@ -8,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/storage/names"
@@ -26,6 +25,9 @@ func (c *call) bind() error {
 	}
 	if b.Name != "" && b.Name != c.info.Name {
 		return apierrors.NewBadRequest("name in URL does not match name in Binding object")
+	}
+	if err := c.matchNamespace(b); err != nil {
+		return err
 	}
 	return c.assign(f, b, opts)
 }
@@ -67,30 +69,7 @@ func (c *call) assign(f wire.Format, b *corev1.Binding, opts *metav1.CreateOptio
 	if err := c.admit(b, opts); err != nil {
 		return err
 	}
-	_, _, err := c.admitted().applyChange(change{
-		options: opts,
-		dryRun:  dryRun(opts.DryRun),
-		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
-			pod := old.DeepCopyObject().(*corev1.Pod)
-			switch {
-			case b.UID != "" && b.UID != pod.UID:
-				return nil, preconditionFailed(c, false, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", b.UID, pod.UID))
-			case pod.DeletionTimestamp != nil:
-				return nil, preconditionFailed(c, false, fmt.Sprintf("pod %s is being deleted, cannot be assigned to a host", pod.Name))
-			case pod.Spec.NodeName != "":
-				return nil, preconditionFailed(c, false, fmt.Sprintf("pod %v is already assigned to node %q", pod.Name, pod.Spec.NodeName))
-			case len(pod.Spec.SchedulingGates) != 0:
-				return nil, preconditionFailed(c, false, fmt.Sprintf("pod %v has non-empty .spec.schedulingGates", pod.Name))
-			}
-			pod.Spec.NodeName = b.Target.Name
-			for k, v := range b.Annotations {
-				metav1.SetMetaDataAnnotation(&pod.ObjectMeta, k, v)
-			}
-			setPodScheduled(pod, metav1.NewTime(c.Now()))
-			return pod, nil
-		},
-	})
-	if err != nil {
+	if err := c.place(b, dryRun(opts.DryRun)); err != nil {
 		return err
 	}
 	c.send(c.w, f, http.StatusCreated, &metav1.Status{
@@ -98,6 +77,62 @@ func (c *call) assign(f wire.Format, b *corev1.Binding, opts *metav1.CreateOptio
 		Status:   metav1.StatusSuccess,
 		Code:     http.StatusCreated,
 	})
+	return nil
+}
+
+// place writes into a pod where it runs. Nobody comes to own that, and the pod's generation stays: it is as if the pod had been
+// created so.
+func (c *call) place(b *corev1.Binding, dry bool) error {
+	for {
+		current, err := c.Registry.Get(c.kind, c.info.Namespace, c.info.Name)
+		if err != nil {
+			return err
+		}
+		old, err := c.Registry.Object(c.kind, current)
+		if err != nil {
+			return err
+		}
+		pod := old.DeepCopyObject().(*corev1.Pod)
+		if err := c.placeable(pod, b); err != nil || dry {
+			return err
+		}
+		pod.Spec.NodeName, pod.Status.NominatedNodeName = b.Target.Name, ""
+		for k, v := range b.Annotations {
+			metav1.SetMetaDataAnnotation(&pod.ObjectMeta, k, v)
+		}
+		for k, v := range b.Labels {
+			metav1.SetMetaDataLabel(&pod.ObjectMeta, k, v)
+		}
+		setPodScheduled(pod, metav1.NewTime(c.Now()))
+		e, err := c.Registry.Update(c.r.Context(), c.kind, pod, current)
+		if retry(err) {
+			continue
+		}
+		if err != nil {
+			return c.conflict(err)
+		}
+		c.rec.Revision = e.Revision
+		return nil
+	}
+}
+
+// placeable tells why a pod cannot be put on a node.
+func (c *call) placeable(pod *corev1.Pod, b *corev1.Binding) error {
+	refused := func(why string, about ...any) error {
+		return apierrors.NewConflict(schema.GroupResource{Resource: "pods/binding"}, pod.Name, fmt.Errorf(why, about...))
+	}
+	switch {
+	case b.UID != "" && b.UID != pod.UID:
+		return preconditionFailed(c, false, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", b.UID, pod.UID))
+	case b.ResourceVersion != "" && b.ResourceVersion != pod.ResourceVersion:
+		return preconditionFailed(c, false, fmt.Sprintf("Precondition failed: ResourceVersion in precondition: %v, ResourceVersion in object meta: %v", b.ResourceVersion, pod.ResourceVersion))
+	case pod.DeletionTimestamp != nil:
+		return refused("pod %s is being deleted, cannot be assigned to a host", pod.Name)
+	case pod.Spec.NodeName != "":
+		return refused("pod %v is already assigned to node %q", pod.Name, pod.Spec.NodeName)
+	case len(pod.Spec.SchedulingGates) != 0:
+		return refused("pod %v has non-empty .spec.schedulingGates", pod.Name)
+	}
 	return nil
 }
 
@@ -119,7 +154,7 @@ func validateBinding(b *corev1.Binding) field.ErrorList {
 func setPodScheduled(pod *corev1.Pod, now metav1.Time) {
 	cond := corev1.PodCondition{
 		Type: corev1.PodScheduled, Status: corev1.ConditionTrue,
-		LastTransitionTime: now.Rfc3339Copy(), ObservedGeneration: pod.Generation,
+		LastTransitionTime: now.Rfc3339Copy(),
 	}
 	for i, have := range pod.Status.Conditions {
 		if have.Type == corev1.PodScheduled {

@@ -16,7 +16,7 @@ import (
 // maxDisrupted is how many evictions may be under way that the disruption controller has not taken note of.
 const maxDisrupted = 2000
 
-var errManyBudgets = errors.New("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+var errManyBudgets = plain("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
 
 // spendBudget takes one of the disruptions that the pod's budget allows. Of many who do so at the same time each gets his own.
 func (c *call) spendBudget(pod *corev1.Pod, dry bool) error {
@@ -29,7 +29,7 @@ func (c *call) spendBudget(pod *corev1.Pod, dry bool) error {
 		return err
 	}
 	if len(budgets) > 1 {
-		return apierrors.NewInternalError(errManyBudgets)
+		return errManyBudgets
 	}
 	if isFree(budgets[0], pod) {
 		return nil
@@ -38,7 +38,7 @@ func (c *call) spendBudget(pod *corev1.Pod, dry bool) error {
 	on.kind, on.info = kind, cloneInfo(c.info, budgets[0].Namespace, budgets[0].Name)
 	on.sub, _ = kind.Subresource("status")
 	_, _, err = on.applyChange(change{
-		options: &metav1.UpdateOptions{}, dryRun: dry,
+		options: &metav1.UpdateOptions{FieldManager: "kube-apiserver"}, dryRun: dry,
 		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
 			pdb := old.DeepCopyObject().(*policyv1.PodDisruptionBudget)
 			if err := mayDisrupt(pdb); err != nil {

@@ -78,11 +78,11 @@ func (c *call) logs() error {
 	if err != nil {
 		return err
 	}
-	c.w.Header().Set("Content-Type", "text/plain")
 	if pod.Spec.NodeName == "" {
-		c.w.WriteHeader(http.StatusOK)
+		c.w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
+	c.w.Header().Set("Content-Type", "text/plain")
 	at, err := c.network().kubeletOf(pod.Spec.NodeName)
 	if err != nil {
 		return err
@@ -135,9 +135,6 @@ func (c *call) rejected(answer *http.Response) error {
 
 // validateLogOptions is upstream's ValidatePodLogOptions (k8s.io/kubernetes/pkg/apis/core/validation).
 func validateLogOptions(o *corev1.PodLogOptions) (errs field.ErrorList) {
-	if o.Stream == nil {
-		o.Stream = new(corev1.LogStreamAll)
-	}
 	if o.TailLines != nil && *o.TailLines < 0 {
 		errs = append(errs, field.Invalid(field.NewPath("tailLines"), *o.TailLines, "must be greater than or equal to 0"))
 	}
@@ -150,18 +147,14 @@ func validateLogOptions(o *corev1.PodLogOptions) (errs field.ErrorList) {
 	case o.SinceSeconds != nil && *o.SinceSeconds < 1:
 		errs = append(errs, field.Invalid(field.NewPath("sinceSeconds"), *o.SinceSeconds, "must be greater than 0"))
 	}
-	known := []string{corev1.LogStreamAll, corev1.LogStreamStderr, corev1.LogStreamStdout}
-	if !slices.Contains(known, *o.Stream) {
-		errs = append(errs, field.NotSupported(field.NewPath("stream"), *o.Stream, known))
-	}
-	if *o.Stream != corev1.LogStreamAll && o.TailLines != nil {
-		errs = append(errs, field.Forbidden(field.NewPath(""), "`tailLines` and specific `stream` are mutually exclusive for now"))
+	if o.Stream != nil { // which the feature gate PodLogsQuerySplitStreams, off in Kubernetes, would allow
+		errs = append(errs, field.Forbidden(field.NewPath("stream"), "may not be specified"))
 	}
 	return errs
 }
 
 func logParameters(o *corev1.PodLogOptions) url.Values {
-	q := url.Values{"stream": {*o.Stream}}
+	q := url.Values{"stream": {corev1.LogStreamAll}}
 	for name, set := range map[string]bool{"follow": o.Follow, "previous": o.Previous, "timestamps": o.Timestamps} {
 		if set {
 			q.Set(name, "true")

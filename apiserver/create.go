@@ -64,15 +64,17 @@ func (c *call) decode(obj runtime.Object, want schema.GroupVersionKind, validati
 
 // read reads bytes into obj. What the client should know of them goes with the answer as warnings.
 func (c *call) read(body wire.Body, want schema.GroupVersionKind, obj runtime.Object, validation string) error {
-	var coerce wire.Coerce
-	if c.kind.Custom != nil && want == c.kind.GroupVersionKind {
-		coerce = c.kind.Custom.Coerce
-	}
-	warnings, err := c.Codec.Decode(body, want, obj, wire.Strictness(fieldValidation(validation)), coerce)
-	for _, text := range warnings {
-		warn(c.r.Context(), text)
-	}
+	warnings, err := c.Codec.Decode(body, want, obj, wire.Strictness(fieldValidation(validation)), c.coerce(want))
+	warnAll(c.r.Context(), warnings)
 	return err
+}
+
+// coerce is how a custom resource is brought into its schema's form; nil for all others.
+func (c *call) coerce(want schema.GroupVersionKind) wire.Coerce {
+	if c.kind.Custom != nil && want == c.kind.GroupVersionKind {
+		return c.kind.Custom.Coerce
+	}
+	return nil
 }
 
 // createObject takes a decoded and defaulted object through admission and validation into the store. What admission

@@ -332,12 +332,7 @@ func (c *call) deleteCollection() error {
 	if err != nil {
 		return err
 	}
-	type result struct {
-		obj runtime.Object
-		err error
-	}
-	results := make([]result, len(page.entries))
-	recs := make([]*decision.Record, len(page.entries))
+	recs, failed := make([]*decision.Record, len(page.entries)), make([]error, len(page.entries))
 	for i := range recs {
 		recs[i] = &decision.Record{}
 	}
@@ -346,28 +341,19 @@ func (c *call) deleteCollection() error {
 		if err == nil {
 			var m metav1.Object
 			if m, err = meta.Accessor(obj); err == nil {
-				one := opts.DeepCopy()
-				if one.Preconditions == nil {
-					one.Preconditions = &metav1.Preconditions{}
-				}
-				one.Preconditions.UID = new(m.GetUID())
-				_, obj, _, err = c.alone(recs[i]).remove(m.GetNamespace(), m.GetName(), one)
+				_, _, _, err = c.alone(recs[i]).remove(m.GetNamespace(), m.GetName(), opts.DeepCopy())
 			}
 		}
-		results[i] = result{obj, err}
+		failed[i] = err
 	})
 	for _, r := range recs {
 		c.rec.Admission = append(c.rec.Admission, r.Admission...)
 		c.rec.Revision = max(c.rec.Revision, r.Revision)
 	}
-	deleted := make([]runtime.Object, 0, len(results))
-	for _, r := range results {
-		switch {
-		case r.err == nil:
-			deleted = append(deleted, r.obj)
-		case !apierrors.IsNotFound(r.err) && !apierrors.IsConflict(r.err):
-			return r.err
+	for _, err := range failed {
+		if err != nil && !apierrors.IsNotFound(err) {
+			return err
 		}
 	}
-	return c.sendList(f, deleted, metav1.ListMeta{ResourceVersion: fmt.Sprint(page.revision)})
+	return c.sendPage(f, page, match)
 }

@@ -16,12 +16,12 @@ import (
 	"coracle/apiserver/wire"
 )
 
-const aggregatedType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+const aggregatedForm = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 // legacyAPI serves /api: the core group's versions, or all about them.
 func (s *Server) legacyAPI(w http.ResponseWriter, r *http.Request) error {
-	if wantsAggregated(r) {
-		return s.aggregated(w, r, true)
+	if media := wantsAggregated(r); media != "" {
+		return s.aggregated(w, r, media, true)
 	}
 	host := r.Host
 	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
@@ -38,8 +38,8 @@ func (s *Server) legacyAPI(w http.ResponseWriter, r *http.Request) error {
 
 // groups serves /apis: the other groups, or all about them.
 func (s *Server) groups(w http.ResponseWriter, r *http.Request) error {
-	if wantsAggregated(r) {
-		return s.aggregated(w, r, false)
+	if media := wantsAggregated(r); media != "" {
+		return s.aggregated(w, r, media, false)
 	}
 	return s.document(w, r, discovery.Groups(s.Catalog.Kinds()), wire.Offer{Direct: true})
 }
@@ -75,7 +75,7 @@ func (s *Server) document(w http.ResponseWriter, r *http.Request, obj runtime.Ob
 }
 
 // aggregated answers with everything in one document; a client that has it already is told so.
-func (s *Server) aggregated(w http.ResponseWriter, r *http.Request, core bool) error {
+func (s *Server) aggregated(w http.ResponseWriter, r *http.Request, media string, core bool) error {
 	doc := discovery.Aggregated(s.Catalog.Kinds(), core)
 	etag, err := discovery.ETag(doc)
 	if err != nil {
@@ -90,27 +90,30 @@ func (s *Server) aggregated(w http.ResponseWriter, r *http.Request, core bool) e
 		return nil
 	}
 	f, _ := wire.Negotiate(r, wire.Offer{})
-	f = wire.Format{Media: wire.JSON, Pretty: f.Pretty}
+	f = wire.Format{Media: media, Pretty: f.Pretty}
 	b, err := s.Codec.Encode(doc, f)
 	if err != nil {
 		return err
 	}
-	h.Set("Content-Type", aggregatedType)
+	h.Set("Content-Type", media+aggregatedForm)
 	w.Write(b)
 	return nil
 }
 
-// wantsAggregated compares media-type parameters, not strings: clients add others, such as profile.
-func wantsAggregated(r *http.Request) bool {
+// wantsAggregated is the media type that a client wants everything in, or "". Media-type parameters are compared, not strings:
+// clients add others, such as profile.
+func wantsAggregated(r *http.Request) string {
 	for _, clause := range goautoneg.ParseAccept(strings.Join(r.Header.Values("Accept"), ",")) {
-		p := clause.Params
-		if clause.Type == "application" && clause.SubType == "json" && p["as"] == "APIGroupDiscoveryList" &&
-			p["g"] == apidiscoveryv2.GroupName && p["v"] == "v2" {
-			return true
+		p, media := clause.Params, clause.Type+"/"+clause.SubType
+		if media != wire.JSON && media != wire.YAML && media != wire.Protobuf {
+			continue
 		}
-		if clause.Type == "application" && clause.SubType == "json" && p["as"] == "" {
-			return false // preferred over what follows
+		if p["as"] == "APIGroupDiscoveryList" && p["g"] == apidiscoveryv2.GroupName && p["v"] == "v2" {
+			return media
+		}
+		if p["as"] == "" {
+			return "" // preferred over what follows
 		}
 	}
-	return false
+	return ""
 }

@@ -23,6 +23,9 @@ func (c *call) evict() error {
 	if e.Name != "" && e.Name != c.info.Name {
 		return apierrors.NewBadRequest("name in URL does not match name in Eviction object")
 	}
+	if err := c.matchNamespace(e); err != nil {
+		return err
+	}
 	if err := c.admit(e, opts); err != nil {
 		return err
 	}
@@ -43,7 +46,7 @@ func (c *call) evict() error {
 		}
 	}
 	if len(del.DryRun) == 0 && (del.Preconditions == nil || del.Preconditions.ResourceVersion == nil) {
-		if err := c.markDisrupted(); err != nil {
+		if err := c.markDisrupted(del); err != nil {
 			return err
 		}
 	}
@@ -66,13 +69,16 @@ func countsForBudget(pod *corev1.Pod) bool {
 }
 
 // markDisrupted tells in the pod's status why it ends.
-func (c *call) markDisrupted() error {
+func (c *call) markDisrupted(opts *metav1.DeleteOptions) error {
 	on := c.admitted()
 	on.sub, _ = c.kind.Subresource("status")
 	_, _, err := on.applyChange(change{
 		options: &metav1.UpdateOptions{},
 		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
 			pod := old.DeepCopyObject().(*corev1.Pod)
+			if err := c.checkPreconditions(pod, opts.Preconditions); err != nil {
+				return nil, err
+			}
 			pod.ResourceVersion = "" // whichever it is
 			target := corev1.PodCondition{
 				Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(c.Now()).Rfc3339Copy(),

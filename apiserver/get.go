@@ -63,13 +63,13 @@ func (c *call) sendEntry(f wire.Format, code int, e *cache.Entry) error {
 func (c *call) sendObject(f wire.Format, code int, obj runtime.Object) error {
 	switch f.As {
 	case "Table":
-		t, err := c.table([]runtime.Object{obj}, metav1.ListMeta{ResourceVersion: versionOf(obj)})
+		t, err := c.table(f, []runtime.Object{obj}, metav1.ListMeta{ResourceVersion: versionOf(obj)})
 		if err != nil {
 			return err
 		}
 		c.send(c.w, f, code, t)
 	case "PartialObjectMetadata":
-		p, err := partial(obj)
+		p, err := partial(f, obj)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,11 @@ func (c *call) list() error {
 	if err != nil {
 		return err
 	}
+	return c.sendPage(f, page, match)
+}
+
+// sendPage answers with the objects of a page as they are stored.
+func (c *call) sendPage(f wire.Format, page page, match *matcher) (err error) {
 	list := metav1.ListMeta{ResourceVersion: strconv.FormatInt(page.revision, 10), Continue: page.next}
 	if page.next != "" && match.all() {
 		list.RemainingItemCount = &page.remaining
@@ -104,7 +110,7 @@ func (c *call) listBytes(entries []*cache.Entry, list metav1.ListMeta) ([]byte, 
 func (c *call) sendList(f wire.Format, objs []runtime.Object, list metav1.ListMeta) error {
 	switch f.As {
 	case "Table":
-		t, err := c.table(objs, list)
+		t, err := c.table(f, objs, list)
 		if err != nil {
 			return err
 		}
@@ -112,11 +118,11 @@ func (c *call) sendList(f wire.Format, objs []runtime.Object, list metav1.ListMe
 		return nil
 	case "PartialObjectMetadataList":
 		l := &metav1.PartialObjectMetadataList{
-			TypeMeta: metav1.TypeMeta{Kind: "PartialObjectMetadataList", APIVersion: "meta.k8s.io/v1"},
+			TypeMeta: metav1.TypeMeta{Kind: "PartialObjectMetadataList", APIVersion: f.MetaVersion()},
 			ListMeta: list,
 		}
 		for _, obj := range objs { // of none the items are null, as upstream
-			p, err := partial(obj)
+			p, err := partial(f, obj)
 			if err != nil {
 				return err
 			}
@@ -183,7 +189,13 @@ func (c *call) page(opts *metainternal.ListOptions, match *matcher) (page, error
 		at, from = t.Revision, prefix+t.Start
 		if at < 0 {
 			at = 0 // an inconsistent continuation: from here on as of now
+		} else if err := c.Registry.Reach(ctx, at); err != nil {
+			return page{}, err
 		}
+	case at == 0 && opts.ResourceVersion == "0" && opts.ResourceVersionMatch != metav1.ResourceVersionMatchExact:
+		unlimited := *opts // whatever there is: upstream answers that from memory, where there are no pages
+		unlimited.Limit = 0
+		opts = &unlimited
 	case at > 0 && opts.ResourceVersionMatch != metav1.ResourceVersionMatchExact && !(opts.Limit > 0 && opts.ResourceVersionMatch == ""):
 		if err := c.Registry.Reach(ctx, at); err != nil {
 			return page{}, err
@@ -262,12 +274,13 @@ func readContinue(s, prefix string) (continueToken, error) {
 	case err != nil:
 		return t, apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: continue key is not valid: %v", err))
 	case t.Version != continueVersion:
-		return t, apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: continue key is not valid: server does not recognize this encoded version %q", t.Version))
+		return t, apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: continue key is not valid: server does not recognize this encoded version %v", t.Version))
 	case t.Revision == 0:
 		return t, apierrors.NewBadRequest("invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
 	case t.Start == "":
 		return t, apierrors.NewBadRequest("invalid continue token: continue key is not valid: encoded start key empty (version meta.k8s.io/v1)")
-	case strings.Contains(t.Start, "..") || strings.HasPrefix(t.Start, "/"):
+	}
+	if t.Start = strings.TrimPrefix(t.Start, "/"); path.Clean("/"+t.Start) != "/"+t.Start {
 		return t, apierrors.NewBadRequest(fmt.Sprintf("invalid continue token: continue key is not valid: %s", t.Start))
 	}
 	return t, nil

@@ -41,6 +41,8 @@ func listOptions(r *http.Request) (*metainternal.ListOptions, error) {
 	if err := metainternalscheme.ParameterCodec.DecodeParameters(r.URL.Query(), metav1.SchemeGroupVersion, opts); err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
+	opts.Watch = opts.Watch || infoOf(r).Verb == "watch"
+	metainternal.SetListOptionsDefaults(opts, true)
 	if errs := metainternalvalidation.ValidateListOptions(opts, true); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "ListOptions"}, "", errs)
 	}

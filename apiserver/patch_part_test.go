@@ -73,7 +73,7 @@ func TestPatchPart(t *testing.T) {
 				continue
 			}
 			t.Run(name+" as "+string(kind), func(t *testing.T) {
-				apply, err := patcherFor(kind, []byte(test.patch), c.kind.New())
+				apply, _, err := patcherFor(kind, []byte(test.patch), c.kind.New(), wire.Warn)
 				if err != nil {
 					t.Fatal(err)
 				}

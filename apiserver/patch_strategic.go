@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -13,17 +14,23 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
+
+	"coracle/apiserver/wire"
 )
 
 // strategicPatcher is patcherFor for a strategic merge patch.
-func strategicPatcher(patch []byte, example runtime.Object) (func([]byte) ([]byte, error), error) {
+func strategicPatcher(patch []byte, example runtime.Object, s wire.Strictness) (patcher, []string, error) {
 	wanted := map[string]any{}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(patch, &wanted); err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+	doubts, err := doubtsOf(patch, &wanted)
+	if err != nil {
+		return nil, nil, apierrors.NewBadRequest(err.Error())
+	}
+	if s == wire.Ignore {
+		doubts = nil
 	}
 	meta, err := strategicpatch.NewPatchMetaFromStruct(example)
 	if err != nil {
-		return nil, apierrors.NewInternalError(err)
+		return nil, nil, apierrors.NewInternalError(err)
 	}
 	return func(before []byte) ([]byte, error) {
 		merged, err := mergeStrategic(before, runtime.DeepCopyJSON(wanted), meta)
@@ -31,7 +38,7 @@ func strategicPatcher(patch []byte, example runtime.Object) (func([]byte) ([]byt
 			return nil, err
 		}
 		return json.Marshal(merged)
-	}, nil
+	}, doubts, nil
 }
 
 // mergeStrategic applies wanted, which it changes.
@@ -63,8 +70,8 @@ func strategicError(err error) error {
 
 // strategicInvalid words an object that a strategic merge patch has made unreadable: it shows the patch, where other patches
 // show the object.
-func strategicInvalid(c *call, before, patch, after []byte, err error) error {
-	example, wanted := c.kind.New(), map[string]any{}
+func strategicInvalid(c *call, obj runtime.Object, before, patch, after []byte, err error) error {
+	example, wanted := obj.DeepCopyObject(), map[string]any{}
 	meta, failed := strategicpatch.NewPatchMetaFromStruct(example)
 	if failed != nil || kjson.UnmarshalCaseSensitivePreserveInts(patch, &wanted) != nil {
 		return patchedInvalid(c, after, err)
@@ -73,10 +80,13 @@ func strategicInvalid(c *call, before, patch, after []byte, err error) error {
 	if failed != nil {
 		return failed
 	}
-	if why := runtime.DefaultUnstructuredConverter.FromUnstructured(merged, example); why != nil {
-		return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{
-			field.Invalid(field.NewPath("patch"), fmt.Sprintf("%+v", wanted), why.Error()),
-		})
+	why := err
+	if failed := runtime.DefaultUnstructuredConverter.FromUnstructured(merged, example); failed != nil {
+		why = failed
+	} else if !strings.HasPrefix(err.Error(), "strict decoding error: ") {
+		return patchedInvalid(c, after, err)
 	}
-	return patchedInvalid(c, after, err)
+	return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{
+		field.Invalid(field.NewPath("patch"), fmt.Sprintf("%+v", wanted), why.Error()),
+	})
 }

@@ -112,13 +112,43 @@ func (s *Server) requestInfo(next http.Handler) http.Handler {
 			s.fail(w, r, apierrors.NewBadRequest(fmt.Sprintf("failed to create RequestInfo: %v", err)))
 			return
 		}
+		ctx := apirequest.WithRequestInfo(r.Context(), info)
+		if !longRunning(info) {
+			within, err := patience(r)
+			if err != nil {
+				s.fail(w, r.WithContext(ctx), err)
+				return
+			}
+			if within > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, within)
+				defer cancel()
+			}
+		}
 		q := &decision.From(r.Context()).Request
 		q.Resource, q.Verb = info.IsResourceRequest, info.Verb
 		q.APIGroup, q.APIVersion = info.APIGroup, info.APIVersion
 		q.ResourceOf, q.Subresource = info.Resource, info.Subresource
 		q.Namespace, q.Name = info.Namespace, info.Name
-		next.ServeHTTP(w, r.WithContext(apirequest.WithRequestInfo(r.Context(), info)))
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// patience is how long the client says that a request may take, 0 where it says nothing: then it is for the verb to say.
+// Source: k8s.io/apiserver/pkg/endpoints/filters/request_deadline.go.
+func patience(r *http.Request) (time.Duration, error) {
+	if !strings.Contains(r.URL.RawQuery, "timeout=") {
+		return 0, nil
+	}
+	asked := r.URL.Query().Get("timeout")
+	if asked == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(asked)
+	if err != nil {
+		return 0, apierrors.NewBadRequest("invalid timeout specified in the request URL - " + err.Error())
+	}
+	return max(d, 0), nil
 }
 
 // authenticate finds out who asks. The credential goes no further than this stage.

@@ -62,6 +62,10 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
 	}
 	c.rec.Request.Served = true
 
+	everywhere := info.Verb == "deletecollection" && c.kind.Namespaced && info.Namespace == ""
+	if everywhere || r.Method == http.MethodHead || info.Verb == "watch" && r.Method != http.MethodGet {
+		return methodNotAllowed()
+	}
 	serve, verbs := c.operation()
 	nameless := info.Name == "" && (info.Verb == "update" || info.Verb == "patch")
 	if serve == nil || nameless || !allows(verbs, info.Verb) {

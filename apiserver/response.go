@@ -172,6 +172,24 @@ func withoutWarnings(ctx context.Context) context.Context {
 	return context.WithValue(ctx, warningsKey{}, (*warnings)(nil))
 }
 
+// warnAll adds a warning for each thing that is odd in what was read. Of YAML several come in one text.
+// Source: parseYAMLWarnings in k8s.io/apiserver/pkg/endpoints/handlers/rest.go.
+func warnAll(ctx context.Context, odd []string) {
+	for _, text := range odd {
+		lines := text
+		for _, head := range []string{"error converting YAML to JSON: ", "yaml: unmarshal errors:\n"} {
+			lines = strings.TrimPrefix(lines, head)
+		}
+		if lines == text {
+			warn(ctx, text)
+			continue
+		}
+		for line := range strings.SplitSeq(lines, "\n") {
+			warn(ctx, strings.TrimSpace(line))
+		}
+	}
+}
+
 // warn adds a warning to the answer, once. It must come before the answer's first byte.
 func warn(ctx context.Context, text string) {
 	ws, ok := ctx.Value(warningsKey{}).(*warnings)

@@ -6,6 +6,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -58,7 +59,13 @@ func (c *call) decodeReview(into runtime.Object) (wire.Format, error) {
 	if err := decodeOptions(c.r.URL.Query(), &opts); err != nil {
 		return f, err
 	}
-	return f, c.decode(into, c.kind.GroupVersionKind, opts.FieldValidation)
+	if err := c.decode(into, c.kind.GroupVersionKind, opts.FieldValidation); err != nil {
+		return f, err
+	}
+	if m, err := meta.Accessor(into); err == nil && !c.kind.Namespaced {
+		m.SetNamespace("")
+	}
+	return f, nil
 }
 
 // tokenReview says whose a token is, to webhooks and other servers that were handed it.
@@ -92,7 +99,7 @@ func (c *call) selfSubjectReview() error {
 	if err != nil {
 		return err
 	}
-	review.CreationTimestamp = metav1.NewTime(c.Now()).Rfc3339Copy()
+	review.ObjectMeta = metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(c.Now()).Rfc3339Copy()}
 	review.Status.UserInfo = userInfo(userOf(c.r))
 	c.send(c.w, f, http.StatusCreated, review)
 	return nil

@@ -24,14 +24,14 @@ func (s *Server) routes(router *mux.Router) http.Handler {
 	open("/healthz", s.health(alive))
 	open("/livez", s.health(alive))
 	open("/readyz", s.health(ready))
-	open("/version", s.version)
+	open("/version", reads(s.version))
 	open("/metrics", s.serveMetrics)
-	open("/api", s.legacyAPI)
+	open("/api", reads(s.legacyAPI))
 	open("/apis", s.groups)
 	open("/openapi/v2", s.openAPIv2)
 	open("/openapi/v3", s.openAPIv3)
-	open("/.well-known/openid-configuration", s.openIDConfiguration)
-	open("/openid/v1/jwks", s.jwks)
+	open("/.well-known/openid-configuration", reads(s.openIDConfiguration))
+	open("/openid/v1/jwks", reads(s.jwks))
 
 	for _, p := range []string{"/healthz", "/livez", "/readyz"} {
 		kind := alive
@@ -40,15 +40,15 @@ func (s *Server) routes(router *mux.Router) http.Handler {
 		}
 		router.Handle(p+"/{check}", s.answer(s.health(kind)))
 	}
-	router.Handle("/version/", s.answer(s.version))
+	router.Handle("/version/", s.answer(reads(s.version)))
 	router.Handle("/openapi/v3/{path:.+}", s.answer(s.openAPIv3Group))
-	router.Handle("/api/", s.answer(s.legacyAPI))
+	router.Handle("/api/", s.answer(reads(s.legacyAPI)))
 	router.Handle("/apis/", s.answer(s.groups))
 	router.Handle("/apis/{group}", s.answer(s.group))
 	router.Handle("/apis/{group}/", s.answer(s.group))
 	for _, prefix := range []string{"/api/{version}", "/apis/{group}/{version}"} {
-		router.Handle(prefix, s.answer(s.resources))
-		router.Handle(prefix+"/", s.answer(s.resources))
+		router.Handle(prefix, s.answer(reads(s.resources)))
+		router.Handle(prefix+"/", s.answer(reads(s.resources)))
 		router.PathPrefix(prefix + "/").Handler(s.answer(s.resource))
 	}
 	router.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
@@ -58,6 +58,16 @@ func (s *Server) routes(router *mux.Router) http.Handler {
 	router.Handle("/", s.answer(s.index))
 	router.NotFoundHandler = http.HandlerFunc(notFound)
 	return router
+}
+
+// reads refuses every method but GET.
+func reads(h handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method != http.MethodGet {
+			return methodNotAllowed()
+		}
+		return h(w, r)
+	}
 }
 
 // answer turns a handler's error into a Status.

@@ -21,13 +21,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"coracle/apiserver/catalog"
 	"coracle/apiserver/fieldowner"
 	"coracle/apiserver/wire"
 )
 
 // scale is the one subresource by which anything with replicas is scaled the same way.
 func (c *call) scale() error {
-	f, err := wire.Negotiate(c.r, wire.Offer{})
+	f, err := wire.Negotiate(c.r, wire.Offer{Table: true, Partial: true})
 	if err != nil {
 		return err
 	}
@@ -45,8 +46,7 @@ func (c *call) scale() error {
 		if err != nil {
 			return err
 		}
-		c.send(c.w, f, http.StatusOK, s)
-		return nil
+		return c.sendScale(f, s)
 	case "update":
 		var opts metav1.UpdateOptions
 		if err := decodeOptions(c.r.URL.Query(), &opts); err != nil {
@@ -81,6 +81,9 @@ func (c *call) patchScale(f wire.Format) error {
 	if err != nil {
 		return err
 	}
+	if err := readablePatch(types.PatchType(media), body.Bytes); err != nil {
+		return err
+	}
 	c.auditPatch(body.Bytes, types.PatchType(media))
 	if errs := metav1validation.ValidatePatchOptions(&opts, types.PatchType(media)); len(errs) > 0 {
 		return apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "PatchOptions"}, "", errs)
@@ -88,11 +91,12 @@ func (c *call) patchScale(f wire.Format) error {
 	if types.PatchType(media) == types.ApplyYAMLPatchType {
 		return c.applyScale(f, body, &opts)
 	}
-	apply, err := patcherFor(types.PatchType(media), body.Bytes, &autoscalingv1.Scale{})
-	if err != nil {
-		return err
-	}
+	strictness := wire.Strictness(fieldValidation(opts.FieldValidation))
+	apply, doubts, unreadable := patcherFor(types.PatchType(media), body.Bytes, &autoscalingv1.Scale{}, strictness)
 	return c.rescale(f, &opts, dryRun(opts.DryRun), false, func(now *autoscalingv1.Scale) (*autoscalingv1.Scale, error) {
+		if unreadable != nil {
+			return nil, unreadable
+		}
 		before, err := json.Marshal(now)
 		if err != nil {
 			return nil, err
@@ -102,14 +106,13 @@ func (c *call) patchScale(f wire.Format) error {
 			return nil, err
 		}
 		wanted := &autoscalingv1.Scale{}
-		_, err = c.Codec.Decode(wire.Body{Bytes: after, ContentType: wire.JSON}, c.sub.Kind, wanted, wire.Strictness(fieldValidation(opts.FieldValidation)), nil)
-		return wanted, err
+		return wanted, c.readPatched(before, after, wire.Body{Bytes: body.Bytes, ContentType: media}, wanted, doubts, strictness)
 	})
 }
 
 // applyScale merges a Scale that somebody wants, and makes the number theirs.
 func (c *call) applyScale(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
-	wanted, err := c.readApplied(body, opts.FieldValidation, c.sub.Kind)
+	wanted, err := c.readApplied(body, c.sub.Kind)
 	if err != nil {
 		return err
 	}
@@ -206,8 +209,13 @@ func (c *call) rescale(f wire.Format, opts runtime.Object, dry, applied bool, ne
 	if e != nil { // what was stored carries no version of its own
 		s.ResourceVersion = strconv.FormatInt(e.Revision, 10)
 	}
-	c.send(c.w, f, http.StatusOK, s)
-	return nil
+	return c.sendScale(f, s)
+}
+
+func (c *call) sendScale(f wire.Format, s *autoscalingv1.Scale) error {
+	scale := *c
+	scale.kind = catalog.ScaleKind()
+	return scale.sendObject(f, http.StatusOK, s)
 }
 
 func (c *call) scaleOf(obj runtime.Object) (*autoscalingv1.Scale, error) {

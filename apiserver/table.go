@@ -9,16 +9,17 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"coracle/apiserver/catalog"
+	"coracle/apiserver/wire"
 )
 
 // table renders objects as the rows that `kubectl get` prints.
-func (c *call) table(objs []runtime.Object, list metav1.ListMeta) (*metav1.Table, error) {
+func (c *call) table(f wire.Format, objs []runtime.Object, list metav1.ListMeta) (*metav1.Table, error) {
 	include, err := includeObject(c.r.URL.Query())
 	if err != nil {
 		return nil, err
 	}
 	t := &metav1.Table{
-		TypeMeta:          metav1.TypeMeta{Kind: "Table", APIVersion: "meta.k8s.io/v1"},
+		TypeMeta:          metav1.TypeMeta{Kind: "Table", APIVersion: f.MetaVersion()},
 		ListMeta:          list,
 		ColumnDefinitions: catalog.Columns(c.kind),
 		Rows:              make([]metav1.TableRow, 0, len(objs)),
@@ -33,7 +34,7 @@ func (c *call) table(objs []runtime.Object, list metav1.ListMeta) (*metav1.Table
 		case metav1.IncludeObject:
 			row.Object.Object = obj
 		case metav1.IncludeMetadata:
-			p, err := partial(obj)
+			p, err := partial(f, obj)
 			if err != nil {
 				return nil, err
 			}
@@ -56,13 +57,13 @@ func includeObject(q url.Values) (metav1.IncludeObjectPolicy, error) {
 }
 
 // partial is an object's metadata, as clients ask for that only want to know what there is.
-func partial(obj runtime.Object) (*metav1.PartialObjectMetadata, error) {
+func partial(f wire.Format, obj runtime.Object) (*metav1.PartialObjectMetadata, error) {
 	m, err := meta.Accessor(obj)
 	if err != nil {
 		return nil, err
 	}
 	p := meta.AsPartialObjectMetadata(m)
-	p.TypeMeta = metav1.TypeMeta{Kind: "PartialObjectMetadata", APIVersion: "meta.k8s.io/v1"}
+	p.TypeMeta = metav1.TypeMeta{Kind: "PartialObjectMetadata", APIVersion: f.MetaVersion()}
 	return p, nil
 }
 

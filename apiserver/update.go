@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"coracle/apiserver/admission"
 	"coracle/apiserver/fieldowner"
@@ -170,13 +171,18 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 		return nil, apierrors.NewInternalError(err)
 	}
 	if m.GetName() == "" {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", c.info.Name))
+		return nil, nameMissing(c)
 	}
 	if m.GetName() != c.info.Name {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", m.GetName(), c.info.Name))
 	}
 	explicit := m.GetResourceVersion() != "" && m.GetResourceVersion() != "0"
 	if uid := m.GetUID(); uid != "" && uid != oldMeta.GetUID() {
+		if _, patched := ch.options.(*metav1.PatchOptions); patched { // a precondition is of an update alone
+			return nil, apierrors.NewInvalid(c.kind.GroupVersionKind.GroupKind(), c.info.Name, field.ErrorList{
+				field.Invalid(field.NewPath("metadata", "uid"), uid, "field is immutable"),
+			})
+		}
 		return nil, preconditionFailed(c, ch.dryRun, fmt.Sprintf("Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, oldMeta.GetUID()))
 	}
 	if err := versionIsNumber(m.GetResourceVersion()); err != nil {
@@ -219,6 +225,10 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 		return nil, err
 	}
 	return obj, nil
+}
+
+func nameMissing(c *call) error {
+	return apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s based on URL) was undeterminable: name must be provided", c.info.Name))
 }
 
 // versionIsNumber refuses a version that none can be, in upstream's words.

@@ -25,6 +25,7 @@ import (
 
 const (
 	bookmarkEvery   = time.Minute
+	lastBookmark    = 2 * time.Second // before the end
 	minWatchTimeout = 30 * time.Minute
 )
 
@@ -47,23 +48,31 @@ func (c *call) watch() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.r.Context(), watchTimeout(opts))
-	defer cancel()
-
+	if f.As == "Table" {
+		if _, err := includeObject(c.r.URL.Query()); err != nil {
+			return err
+		}
+	}
 	after, err := revisionOf(opts.ResourceVersion)
 	if err != nil {
 		return err
 	}
-	// Without a version, or from 0, a watch begins with what there is.
-	initial := opts.SendInitialEvents != nil && *opts.SendInitialEvents || opts.SendInitialEvents == nil && after == 0
-	if initial && after > 0 {
-		if err := c.Registry.Reach(ctx, after); err != nil {
-			return err
+	ctx, cancel := context.WithTimeout(c.r.Context(), watchTimeout(opts))
+	defer cancel()
+	begin := after
+	// Without a version, or from 0, a watch begins with what there is; or with now, when that is not wanted.
+	initial := wanted(opts.SendInitialEvents, after == 0)
+	switch now := c.Registry.Revision(); {
+	case initial:
+		if err := c.Registry.Reach(c.r.Context(), after); err != nil {
+			return c.watchError(f, err)
 		}
+	case after == 0, after > now: // what comes before a version that there is not yet is left out
+		begin = now
 	}
-	w, err := c.Registry.Watch(ctx, c.watchPrefix(match), after, initial)
+	w, err := c.Registry.Watch(ctx, c.watchPrefix(match), begin, initial)
 	if err != nil {
-		return c.watchError(f, opts, err)
+		return c.watchError(f, err)
 	}
 	defer w.Stop()
 
@@ -71,15 +80,16 @@ func (c *call) watch() error {
 	if err != nil {
 		return err
 	}
+	out.after = after
 	defer c.metrics.watching(c.rec)()
 	return c.stream(ctx, w, out, opts)
 }
 
 // stream sends events until the client, the server or the time ends it.
 func (c *call) stream(ctx context.Context, w *cache.Watcher, out *eventStream, opts *metainternal.ListOptions) error {
-	bookmarks := time.NewTicker(bookmarkEvery)
+	bookmarks := time.NewTimer(untilBookmark(ctx))
 	defer bookmarks.Stop()
-	asked := opts.SendInitialEvents != nil && *opts.SendInitialEvents
+	asked := wanted(opts.SendInitialEvents, false) && opts.AllowWatchBookmarks
 	for {
 		select {
 		case <-c.stop:
@@ -92,6 +102,7 @@ func (c *call) stream(ctx context.Context, w *cache.Watcher, out *eventStream, o
 			if opts.AllowWatchBookmarks {
 				w.RequestBookmark()
 			}
+			bookmarks.Reset(untilBookmark(ctx))
 		case <-w.Ready():
 			batch, err := w.Take()
 			if err != nil {
@@ -116,6 +127,26 @@ func (c *call) stream(ctx context.Context, w *cache.Watcher, out *eventStream, o
 	}
 }
 
+// wanted is what a parameter says, or otherwise where it says nothing.
+func wanted(asked *bool, otherwise bool) bool {
+	if asked != nil {
+		return *asked
+	}
+	return otherwise
+}
+
+// untilBookmark is how long it is until the next bookmark: one comes each minute, and one shortly before the watch ends, so
+// that the next can go on from there.
+// Source: nextBookmarkTime in k8s.io/apiserver/pkg/storage/cacher.
+func untilBookmark(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		if last := time.Until(deadline) - lastBookmark; last > 0 {
+			return min(last, bookmarkEvery)
+		}
+	}
+	return bookmarkEvery
+}
+
 // watchPrefix is the narrowest part of the store that holds what is asked for.
 func (c *call) watchPrefix(match *matcher) string {
 	name := match.name
@@ -136,15 +167,13 @@ func watchTimeout(opts *metainternal.ListOptions) time.Duration {
 	return minWatchTimeout + rand.N(minWatchTimeout)
 }
 
-// watchError answers a watch that cannot begin. One from a version that is forgotten begins, and ends
-// with an ERROR event, as upstream's does.
-func (c *call) watchError(f wire.Format, opts *metainternal.ListOptions, err error) error {
+// watchError answers a watch from a version that is forgotten, or that does not come in time: it begins, and ends with an ERROR
+// event, as upstream's does.
+func (c *call) watchError(f wire.Format, err error) error {
 	switch {
 	case errors.Is(err, storage.ErrCompacted):
-		err = apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %s", opts.ResourceVersion))
-	case errors.Is(err, storage.ErrFutureRevision):
-		return tooLarge(opts.ResourceVersion, c.Registry.Revision())
-	default:
+		err = apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %s", c.r.URL.Query().Get("resourceVersion")))
+	case !apierrors.IsTimeout(err):
 		return err
 	}
 	out, oerr := c.openStream(f, &matcher{})
@@ -166,7 +195,8 @@ type eventStream struct {
 	pending []byte
 	err     error
 	encoder runtime.Encoder
-	headers bool // the table's columns have been sent
+	headers bool  // the table's columns have been sent
+	after   int64 // events up to this revision are not told
 }
 
 func (c *call) openStream(f wire.Format, match *matcher) (*eventStream, error) {
@@ -181,6 +211,9 @@ func (c *call) openStream(f wire.Format, match *matcher) (*eventStream, error) {
 // event sends a change as the client sees it: an object that a selector lets through no longer is gone for it.
 func (s *eventStream) event(e *cache.Event) {
 	kind, entry := e.Type, e.Entry
+	if e.Type != cache.Added && e.Revision <= s.after {
+		return
+	}
 	if !s.match.all() {
 		was, is := false, false
 		if e.Prev != nil {
@@ -194,6 +227,14 @@ func (s *eventStream) event(e *cache.Event) {
 			kind = cache.Modified
 		case is:
 			kind = cache.Added
+		case was && e.Type != cache.Deleted:
+			kind = cache.Deleted // and told of as it was when it was still one of them
+			body, err := wire.Respliced(e.Prev.Body, e.Revision)
+			if err != nil {
+				s.error(err)
+				return
+			}
+			entry = e.Prev.As(body, e.Revision)
 		case was:
 			kind = cache.Deleted
 		default:
@@ -261,10 +302,11 @@ func eventName(t cache.EventType) string {
 	return string(watch.Modified)
 }
 
+// convert brings an object into the form that the client wants. Of a list of metadata there can be no event: such a stream ends.
 func (s *eventStream) convert(obj runtime.Object) (runtime.Object, error) {
 	switch s.f.As {
 	case "Table":
-		t, err := s.c.table([]runtime.Object{obj}, metav1.ListMeta{ResourceVersion: versionOf(obj)})
+		t, err := s.c.table(s.f, []runtime.Object{obj}, metav1.ListMeta{ResourceVersion: versionOf(obj)})
 		if err != nil {
 			return nil, err
 		}
@@ -273,11 +315,15 @@ func (s *eventStream) convert(obj runtime.Object) (runtime.Object, error) {
 		}
 		s.headers = true
 		return t, nil
-	case "PartialObjectMetadata", "PartialObjectMetadataList":
-		return partial(obj)
+	case "PartialObjectMetadata":
+		return partial(s.f, obj)
+	case "PartialObjectMetadataList":
+		return nil, errNoForm
 	}
 	return obj, nil
 }
+
+var errNoForm = errors.New("an event has no such form")
 
 // bookmark tells how far the client has got.
 func (s *eventStream) bookmark(e *cache.Event) {
@@ -286,29 +332,24 @@ func (s *eventStream) bookmark(e *cache.Event) {
 	if err != nil {
 		return
 	}
-	m.SetResourceVersion(strconv.FormatInt(e.Revision, 10))
+	m.SetResourceVersion(strconv.FormatInt(max(e.Revision, s.after), 10))
 	if e.InitialEnd {
 		m.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
 	}
-	converted := runtime.Object(obj)
-	switch s.f.As {
-	case "Table":
-		t, err := s.c.table([]runtime.Object{obj}, metav1.ListMeta{ResourceVersion: m.GetResourceVersion()})
-		if err != nil {
-			return
-		}
-		t.ColumnDefinitions = nil
-		converted = t
-	case "PartialObjectMetadata", "PartialObjectMetadataList":
-		if converted, err = partial(obj); err != nil {
-			return
-		}
+	converted, err := s.convert(obj)
+	if err != nil {
+		s.error(err)
+		return
 	}
 	s.object(string(watch.Bookmark), converted)
 }
 
 // error ends the stream with an ERROR event.
 func (s *eventStream) error(err error) {
+	if errors.Is(err, errNoForm) {
+		s.err = err
+		return
+	}
 	if errors.Is(err, storage.ErrCompacted) {
 		err = apierrors.NewResourceExpired("too old resource version")
 	}
@@ -360,14 +401,4 @@ func (s *eventStream) flush() error {
 		s.err = s.rc.Flush()
 	}
 	return s.err
-}
-
-// tooLarge is upstream's answer to a version that does not exist yet.
-func tooLarge(asked string, have int64) error {
-	err := apierrors.NewTimeoutError(fmt.Sprintf("Too large resource version: %s, current: %d", asked, have), 1)
-	err.ErrStatus.Details = &metav1.StatusDetails{
-		RetryAfterSeconds: 1,
-		Causes:            []metav1.StatusCause{{Type: metav1.CauseTypeResourceVersionTooLarge, Message: "Too large resource version"}},
-	}
-	return err
 }

@@ -136,6 +136,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		&admission.ServiceAccount{Accounts: objects, Era: admission.Era(config.Era)},
 		admission.NodeRestriction{Objects: objects, Authz: authorizers},
 		admission.NodeTaint{},
+		admission.PodTopologyLabels{Nodes: objects},
 		admission.DefaultTolerationSeconds{},
 		admission.Priority{Classes: objects},
 		admission.StorageProtection{},

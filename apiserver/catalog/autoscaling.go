@@ -4,6 +4,7 @@ import (
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 type (
@@ -20,6 +21,7 @@ func autoscalingKinds() []*Kind {
 			Categories:   inAll(),
 			Namespaced:   true,
 			Subresources: onlyStatus(),
+			Converted:    convertedHPA,
 			Strategy: Strategy{
 				Default: on(defaultHPA),
 				PrepareForCreate: on(func(h *hpaV2) {
@@ -40,6 +42,7 @@ func autoscalingKinds() []*Kind {
 			Categories:   inAll(),
 			Namespaced:   true,
 			Subresources: onlyStatus(),
+			Converted:    convertedHPA,
 			ToStored:     storedHPA,
 			FromStored:   func(obj runtime.Object) (runtime.Object, error) { return hpaToV1(obj.(*hpaV2)) },
 			Strategy: Strategy{
@@ -68,6 +71,27 @@ func prepareNewHPAV1(h *hpaV1) {
 	h.Status = autoscalingv1.HorizontalPodAutoscalerStatus{}
 	delete(h.Annotations, currentMetricsAnnotation)
 	delete(h.Annotations, conditionsAnnotation)
+}
+
+// convertedHPA is an autoscaler in either version.
+func convertedHPA(obj runtime.Object, to schema.GroupVersion) (runtime.Object, error) {
+	switch h := obj.(type) {
+	case *hpaV1:
+		if to == autoscalingv2.SchemeGroupVersion {
+			h := hpaToV2(h)
+			h.SetGroupVersionKind(to.WithKind("HorizontalPodAutoscaler"))
+			return h, nil
+		}
+	case *hpaV2:
+		if to == autoscalingv1.SchemeGroupVersion {
+			h, err := hpaToV1(h)
+			if err == nil {
+				h.SetGroupVersionKind(to.WithKind("HorizontalPodAutoscaler"))
+			}
+			return h, err
+		}
+	}
+	return obj, nil
 }
 
 // storedHPA is what is kept of a v1 autoscaler, with the defaults of v2 in what only v2 knows.

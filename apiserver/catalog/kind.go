@@ -36,6 +36,9 @@ type Kind struct {
 	ToStored   func(runtime.Object) (runtime.Object, error)
 	FromStored func(runtime.Object) (runtime.Object, error)
 
+	// Converted returns an object of the kind in another version that its fields can be owned in; nil where there is one alone.
+	Converted func(obj runtime.Object, to schema.GroupVersion) (runtime.Object, error)
+
 	// Virtual: objects of the kind are made when asked for, and never stored.
 	Virtual bool
 	// ReturnDeleted: a deletion answers with the object instead of a Status.

@@ -69,8 +69,8 @@ func Resources(kinds []*catalog.Kind, gv schema.GroupVersion) *metav1.APIResourc
 		}
 		if k.Custom != nil {
 			r.StorageVersionHash = storageVersionHash(k.GroupKind().WithVersion(k.Custom.StorageVersion))
-		} else if k.ToStored == nil && slices.Contains(k.AllVerbs(), "get") && k.Resource != "componentstatuses" {
-			r.StorageVersionHash = storageVersionHash(k.GroupVersionKind)
+		} else if slices.Contains(k.AllVerbs(), "get") && k.Resource != "componentstatuses" {
+			r.StorageVersionHash = storageVersionHash(kept(k.GroupVersionKind))
 		}
 		l.APIResources = append(l.APIResources, r)
 		for _, s := range k.Subresources {
@@ -175,6 +175,22 @@ func of(kinds []*catalog.Kind, gv schema.GroupVersion) []*catalog.Kind {
 		}
 	}
 	return out
+}
+
+// kept is the form that upstream keeps a kind in, which is not always one that is served.
+func kept(gvk schema.GroupVersionKind) schema.GroupVersionKind {
+	switch gvk.GroupKind().String() {
+	case "CustomResourceDefinition.apiextensions.k8s.io", "ClusterTrustBundle.certificates.k8s.io", "PodCertificateRequest.certificates.k8s.io",
+		"StorageVersionMigration.storagemigration.k8s.io":
+		gvk.Version = "v1beta1"
+	case "DeviceTaintRule.resource.k8s.io":
+		gvk.Version = "v1beta2"
+	case "HorizontalPodAutoscaler.autoscaling":
+		gvk.Version = "v2"
+	case "Event.events.k8s.io":
+		gvk.Group = ""
+	}
+	return gvk
 }
 
 // storageVersionHash lets clients see when the stored form of a kind changes.

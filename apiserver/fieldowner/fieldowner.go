@@ -74,7 +74,7 @@ func (o *Owners) Manager(k *catalog.Kind, subresource string) (*managedfields.Fi
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", k.GroupVersionKind, err)
 	}
-	m, err := managedfields.NewDefaultFieldManager(converter, ownless{o.scheme}, noDefaults{}, creater{k}, k.GroupVersionKind, k.GroupVersion(), subresource, resets(k, subresource))
+	m, err := managedfields.NewDefaultFieldManager(converter, versions{ownless{o.scheme}, k}, noDefaults{}, creater{k}, k.GroupVersionKind, k.GroupVersion(), subresource, resets(k, subresource))
 	if err != nil {
 		return nil, fmt.Errorf("field manager of %s: %w", k.GroupVersionKind, err)
 	}
@@ -201,6 +201,29 @@ func (o ownless) ConvertToVersion(in runtime.Object, to runtime.GroupVersioner) 
 type noDefaults struct{}
 
 func (noDefaults) Default(runtime.Object) {}
+
+// versions brings an object into another version that somebody owns fields of it in.
+type versions struct {
+	ownless
+	kind *catalog.Kind
+}
+
+// ConvertToVersion is runtime.ObjectConvertor's.
+func (v versions) ConvertToVersion(obj runtime.Object, to runtime.GroupVersioner) (runtime.Object, error) {
+	gv, ok := to.(schema.GroupVersion)
+	if ok && v.kind.Converted != nil {
+		var err error
+		if _, untyped := obj.(runtime.Unstructured); untyped {
+			if obj, err = v.Scheme.ConvertToVersion(obj, obj.GetObjectKind().GroupVersionKind().GroupVersion()); err != nil {
+				return nil, err
+			}
+		}
+		if obj, err = v.kind.Converted(obj, gv); err != nil {
+			return nil, err
+		}
+	}
+	return v.ownless.ConvertToVersion(obj, to)
+}
 
 type creater struct{ kind *catalog.Kind }
 

@@ -62,6 +62,7 @@ func (s *Service) Index(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("Vary", "Accept")
 	s.send(w, r, "application/json", document{b, etag(b)})
 	return nil
 }
@@ -73,6 +74,7 @@ func (s *Service) Version(w http.ResponseWriter, r *http.Request, name string) (
 		if pathOf(gv) != name {
 			continue
 		}
+		w.Header().Set("Vary", "Accept")
 		media, ok := encoding(r, "com.github.proto-openapi.spec.v3.v1.0+protobuf", "com.github.proto-openapi.spec.v3@v1.0+protobuf")
 		if !ok {
 			w.WriteHeader(http.StatusNotAcceptable)
@@ -86,6 +88,8 @@ func (s *Service) Version(w http.ResponseWriter, r *http.Request, name string) (
 		}
 		if asked := r.URL.Query().Get("hash"); asked != "" {
 			if asked != s.hash(gv) {
+				w.Header().Set("Content-Type", media)
+				w.Header().Set("ETag", `"`+doc.etag+`"`)
 				http.Redirect(w, r, fmt.Sprintf("/openapi/v3/%s?hash=%s", name, s.hash(gv)), http.StatusMovedPermanently)
 				return true, nil
 			}
@@ -100,6 +104,7 @@ func (s *Service) Version(w http.ResponseWriter, r *http.Request, name string) (
 
 // Everything serves /openapi/v2.
 func (s *Service) Everything(w http.ResponseWriter, r *http.Request) error {
+	w.Header()["Vary"] = []string{"Accept-Encoding", "Accept"}
 	media, ok := encoding(r, "com.github.proto-openapi.spec.v2.v1.0+protobuf", "com.github.proto-openapi.spec.v2@v1.0+protobuf")
 	if !ok {
 		w.WriteHeader(http.StatusNotAcceptable)
@@ -143,7 +148,6 @@ func (s *Service) send(w http.ResponseWriter, r *http.Request, media string, doc
 	h := w.Header()
 	h.Set("Content-Type", media)
 	h.Set("ETag", `"`+doc.etag+`"`)
-	h.Add("Vary", "Accept")
 	http.ServeContent(w, r, "", s.built, bytes.NewReader(doc.bytes))
 }
 

@@ -11,6 +11,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	apipath "k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -62,6 +63,9 @@ func (r *Registry) Get(k *catalog.Kind, namespace, name string) (*cache.Entry, e
 	}
 	e, ok := r.cache.Get(r.Key(k, namespace, name))
 	if !ok {
+		if why := apipath.IsValidPathSegmentName(name); len(why) > 0 { // which no object has
+			return nil, apierrors.NewBadRequest(fmt.Sprintf("Name parameter invalid: %q: %s", name, strings.Join(why, ";")))
+		}
 		return nil, apierrors.NewNotFound(k.Missing(), name)
 	}
 	return e, nil

@@ -20,8 +20,17 @@ const (
 type Format struct {
 	Media  string // JSON, YAML or Protobuf
 	As     string // "", Table, PartialObjectMetadata or PartialObjectMetadataList
+	Meta   string // the version of meta.k8s.io that As is of: v1 or v1beta1
 	Pretty bool
 	Gzip   bool // the client reads gzip; whether it is worth it is the server's to say
+}
+
+// MetaVersion is the apiVersion of what As names.
+func (f Format) MetaVersion() string {
+	if f.Meta == "" {
+		return metav1.SchemeGroupVersion.String()
+	}
+	return metav1.GroupName + "/" + f.Meta
 }
 
 // Offer says what an endpoint can answer besides the object itself.
@@ -58,7 +67,7 @@ func Negotiate(r *http.Request, o Offer) (Format, error) {
 		if as != "" && !convertible(clause, media, o) {
 			continue
 		}
-		f.Media, f.As = media, as
+		f.Media, f.As, f.Meta = media, as, clause.Params["v"]
 		if p, ok := clause.Params["pretty"]; ok {
 			f.Pretty = p == "1"
 		}

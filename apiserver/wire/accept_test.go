@@ -17,9 +17,9 @@ func TestNegotiate(t *testing.T) {
 	}{
 		"nothing asked for":                         {offer: all, want: Format{Media: JSON}},
 		"anything":                                  {accept: "*/*", offer: all, want: Format{Media: JSON}},
-		"kubectl's table, with JSON behind it":      {accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", offer: all, want: Format{Media: JSON, As: "Table"}},
+		"kubectl's table, with JSON behind it":      {accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", offer: all, want: Format{Media: JSON, As: "Table", Meta: "v1"}},
 		"a table where there is none":               {accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json", want: Format{Media: JSON}},
-		"metadata only":                             {accept: "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", offer: all, want: Format{Media: Protobuf, As: "PartialObjectMetadataList"}},
+		"metadata only":                             {accept: "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", offer: all, want: Format{Media: Protobuf, As: "PartialObjectMetadataList", Meta: "v1"}},
 		"protobuf before JSON":                      {accept: "application/vnd.kubernetes.protobuf,application/json", offer: all, want: Format{Media: Protobuf}},
 		"protobuf that there is not, with JSON":     {accept: "application/vnd.kubernetes.protobuf,application/json", offer: Offer{JSONOnly: true}, want: Format{Media: JSON}},
 		"CBOR, with JSON behind it":                 {accept: "application/cbor,application/json", offer: all, want: Format{Media: JSON}},

@@ -125,6 +125,9 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 	if s == Strict && len(wrong) > 0 {
 		return nil, decodeError(runtime.NewStrictDecodingError(wrong), want, got, b.Bytes)
 	}
+	if coerce == nil && (got.Kind != want.Kind || hub(got.Group) != hub(want.Group)) {
+		return nil, unconvertible(*got, want)
+	}
 	if got.GroupVersion() != want.GroupVersion() {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("the API version in the data (%s) does not match the expected API version (%s)",
 			got.GroupVersion(), want.GroupVersion()))
@@ -132,8 +135,8 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 	if coerce != nil && got.Kind != want.Kind {
 		return nil, otherKind(obj, want)
 	}
-	if obj != into || got.Kind != want.Kind {
-		return nil, decodeError(fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", got.Version, got.Kind, hub(want.Group), want.Kind), want, got, nil)
+	if obj != into {
+		return nil, unconvertible(*got, want)
 	}
 	obj.GetObjectKind().SetGroupVersionKind(want)
 	var warnings []string
@@ -141,6 +144,10 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 		warnings = append(warnings, e.Error())
 	}
 	return warnings, nil
+}
+
+func unconvertible(got, want schema.GroupVersionKind) error {
+	return decodeError(fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", got.Version, got.Kind, hub(want.Group), want.Kind), want, &got, nil)
 }
 
 // otherKind refuses a custom resource that says to be of another kind: as invalid, since it has been understood.

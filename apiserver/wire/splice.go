@@ -31,6 +31,23 @@ func Splice(stored []byte, revision int64) ([]byte, error) {
 	return append(out, stored[at:]...), nil
 }
 
+// Respliced returns a copy of a served object with another resourceVersion.
+func Respliced(served []byte, revision int64) ([]byte, error) {
+	metadata, ok := member(served, 0, "metadata")
+	if !ok {
+		return nil, errNoMetadata
+	}
+	at, ok := member(served, metadata, "resourceVersion")
+	if !ok {
+		return nil, errNoMetadata
+	}
+	end := skip(served, at)
+	out := make([]byte, 0, len(served)+20)
+	out = append(append(out, served[:at]...), '"')
+	out = append(strconv.AppendInt(out, revision, 10), '"')
+	return append(out, served[end:]...), nil
+}
+
 // insertion finds the offset behind metadata.uid, or behind metadata's brace where there is no uid.
 func insertion(b []byte) (int, error) {
 	at, ok := member(b, 0, "metadata")

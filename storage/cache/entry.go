@@ -27,6 +27,11 @@ type Entry struct {
 	object atomic.Pointer[any]
 }
 
+// As is the entry with another body and revision: what it once was, told of later.
+func (e *Entry) As(body []byte, revision int64) *Entry {
+	return &Entry{Key: e.Key, Revision: revision, Created: e.Created, Body: body, codec: e.codec}
+}
+
 // Object is the decoded body. It is decoded when first asked for, and kept for as long as it is the present state, or nearly so.
 func (e *Entry) Object() (any, error) {
 	if v := e.object.Load(); v != nil {
