@@ -74,6 +74,7 @@ func (c *call) markDisrupted(opts *metav1.DeleteOptions) error {
 	on.sub, _ = c.kind.Subresource("status")
 	_, _, err := on.applyChange(change{
 		options: &metav1.UpdateOptions{},
+		applied: true, // nobody comes to own it
 		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
 			pod := old.DeepCopyObject().(*corev1.Pod)
 			if err := c.checkPreconditions(pod, opts.Preconditions); err != nil {

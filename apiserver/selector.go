@@ -35,7 +35,8 @@ func (c *call) matcher(l labels.Selector, f fields.Selector) (*matcher, error) {
 		m.fields = fields.Everything()
 	}
 	for _, q := range m.fields.Requirements() {
-		if q.Field == "metadata.name" || q.Field == "metadata.namespace" && c.kind.Namespaced || slices.Contains(c.kind.FieldNames, q.Field) {
+		own := len(c.kind.FieldNames) > 0 || c.kind.UnknownField != "" // rules of its own, not those that hold for all
+		if q.Field == "metadata.name" || q.Field == "metadata.namespace" && (c.kind.Namespaced || !own) || slices.Contains(c.kind.FieldNames, q.Field) {
 			continue
 		}
 		if sentence := c.kind.UnknownField; sentence != "" {

@@ -32,6 +32,7 @@ func certificatesKinds() []*Kind {
 			},
 			Strategy: Strategy{
 				Keeps:            [][]string{{"spec"}},
+				StatusKeeps:      [][]string{{"status", "conditions"}},
 				PrepareForCreate: on(func(r *signingRequest) { r.Status = certificatesv1.CertificateSigningRequestStatus{} }),
 				Requester:        func(obj runtime.Object, u user.Info) { setRequester(obj.(*signingRequest), u) },
 				PrepareForUpdate: onChange(func(r, old *signingRequest) { r.Spec, r.Status = old.DeepCopy().Spec, old.DeepCopy().Status }),

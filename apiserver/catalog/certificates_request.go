@@ -227,8 +227,8 @@ func validateRequestConditions(r *signingRequest, path *field.Path) errorList {
 		seen[c.Type] = true
 	}
 	if seen[certificatesv1.CertificateApproved] && seen[certificatesv1.CertificateDenied] {
-		const both = `conditions[{"type": "Approved"}], conditions[{"type": "Denied"}]`
-		errs = append(errs, declared(field.Invalid(path, "{"+both+"}", "must specify at most one of: "+both))...)
+		const yes, no = `conditions[{"type": "Approved"}]`, `conditions[{"type": "Denied"}]`
+		errs = append(errs, declared(field.Invalid(path, "{"+yes+", "+no+"}", "must specify at most one of: `"+yes+"`, `"+no+"`"))...)
 	}
 	return errs
 }

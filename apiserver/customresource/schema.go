@@ -2,6 +2,7 @@ package customresource
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,30 +26,68 @@ func (v *version) openAPI(gvk schema.GroupVersionKind, v2 bool) *spec.Schema {
 		out = s.ToKubeOpenAPI()
 		if v2 {
 			simplify(out)
+		} else {
+			eitherOr(out)
 		}
-		embed(out, v2, true)
+		embed(out, v2)
+		describe(out, v2)
+	}
+	if fields := v.selectableFields(); len(fields) > 0 {
+		out.AddExtension("x-kubernetes-selectable-fields", fields)
 	}
 	out.AddExtension("x-kubernetes-group-version-kind", []any{map[string]any{"group": gvk.Group, "version": gvk.Version, "kind": gvk.Kind}})
 	return out
 }
 
-// embed describes the metadata of an object, and of those embedded in it.
-func embed(s *spec.Schema, v2, object bool) {
+// each calls f with every schema below s.
+func each(s *spec.Schema, f func(*spec.Schema)) {
 	for name, p := range s.Properties {
-		inner, _ := p.Extensions.GetBool("x-kubernetes-embedded-resource")
-		embed(&p, v2, inner)
+		f(&p)
 		s.Properties[name] = p
 	}
 	if s.Items != nil && s.Items.Schema != nil {
-		inner, _ := s.Items.Schema.Extensions.GetBool("x-kubernetes-embedded-resource")
-		embed(s.Items.Schema, v2, inner)
+		f(s.Items.Schema)
 	}
 	if s.AdditionalProperties != nil && s.AdditionalProperties.Schema != nil {
-		embed(s.AdditionalProperties.Schema, v2, false)
+		f(s.AdditionalProperties.Schema)
 	}
-	if !object {
-		return
+}
+
+// eitherOr says of what may be a number or a text which types of JSON that are.
+func eitherOr(s *spec.Schema) {
+	if either, _ := s.Extensions.GetBool("x-kubernetes-int-or-string"); either && len(s.AnyOf) == 0 && len(s.AllOf) == 0 {
+		for _, kind := range []string{"integer", "string"} {
+			s.AnyOf = append(s.AnyOf, spec.Schema{SchemaProps: spec.SchemaProps{Type: spec.StringOrArray{kind}}})
+		}
 	}
+	each(s, eitherOr)
+}
+
+// embed describes the metadata of the objects that others hold.
+func embed(s *spec.Schema, v2 bool) {
+	each(s, func(inner *spec.Schema) {
+		embed(inner, v2)
+		free, _ := inner.Extensions.GetBool("x-kubernetes-preserve-unknown-fields")
+		if object, _ := inner.Extensions.GetBool("x-kubernetes-embedded-resource"); !object || v2 && free {
+			return
+		}
+		describe(inner, v2)
+		for name, text := range map[string]string{
+			"apiVersion": "apiVersion defines the versioned schema of this representation of an object. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+			"kind":       "kind is a string value representing the type of this object. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+		} {
+			inner.Properties[name] = *spec.StringProperty().WithDescription(text)
+		}
+		for _, name := range []string{"kind", "apiVersion"} {
+			if !slices.Contains(inner.Required, name) {
+				inner.Required = append(inner.Required, name)
+			}
+		}
+	})
+}
+
+// describe adds what every object has.
+func describe(s *spec.Schema, v2 bool) {
 	if s.Properties == nil {
 		s.Properties = map[string]spec.Schema{}
 	}
@@ -68,21 +107,12 @@ func simplify(s *spec.Schema) {
 		s.Properties, s.Items, s.AdditionalProperties = nil, nil, nil
 	}
 	if free, _ := s.Extensions.GetBool("x-kubernetes-preserve-unknown-fields"); free {
-		s.Properties, s.Items = nil, nil
+		s.Type, s.Properties, s.Items = nil, nil, nil
 	}
 	if either, _ := s.Extensions.GetBool("x-kubernetes-int-or-string"); either {
 		s.Type = nil
 	}
-	for name, p := range s.Properties {
-		simplify(&p)
-		s.Properties[name] = p
-	}
-	if s.Items != nil && s.Items.Schema != nil {
-		simplify(s.Items.Schema)
-	}
-	if s.AdditionalProperties != nil && s.AdditionalProperties.Schema != nil {
-		simplify(s.AdditionalProperties.Schema)
-	}
+	each(s, simplify)
 }
 
 // manager makes the field manager of a version, or of one of its subresources.

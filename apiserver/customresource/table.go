@@ -122,6 +122,15 @@ func cell(object map[string]any, path, kind string, now time.Time) any {
 	return nil
 }
 
+// selectableFields are the same for documents.
+func (v *version) selectableFields() []any {
+	var all []any
+	for _, f := range v.SelectableFields {
+		all = append(all, map[string]any{"fieldPath": strings.TrimPrefix(f.JSONPath, ".")})
+	}
+	return all
+}
+
 // selectable are the fields that the definition lets clients select by.
 func (v *version) selectable() (names []string, set func(runtime.Object) fields.Set) {
 	if len(v.SelectableFields) == 0 {

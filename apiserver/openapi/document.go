@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -202,7 +203,7 @@ func (op operation) v2(m *models, tag string) *spec.Operation {
 
 // markKinds tells which schemas are kinds, so that clients find a kind's schema.
 func markKinds(m *models, kinds []*catalog.Kind, gv schema.GroupVersion) {
-	mark := func(f form, kind string) {
+	mark := func(f form, gvk schema.GroupVersionKind) {
 		f.in(m)
 		t, ok := f.(goType)
 		if !ok {
@@ -213,25 +214,27 @@ func markKinds(m *models, kinds []*catalog.Kind, gv schema.GroupVersion) {
 			if s.Extensions != nil {
 				have, _ = s.Extensions[gvkExtension].([]any)
 			}
-			s.AddExtension(gvkExtension, append(have, gvkOf(gv.WithKind(kind))))
+			if is := gvkOf(gvk); !slices.ContainsFunc(have, func(h any) bool { return reflect.DeepEqual(h, any(is)) }) {
+				s.AddExtension(gvkExtension, append(have, is))
+			}
 		}
 	}
 	for _, k := range kinds {
 		if k.GroupVersion() != gv {
 			continue
 		}
-		mark(objectOf(k), k.Kind)
+		mark(objectOf(k), k.GroupVersionKind)
 		if k.NewList != nil {
-			mark(listForm(k), k.ListKind())
+			mark(listForm(k), gv.WithKind(k.ListKind()))
 		}
 		for _, s := range k.Subresources {
-			if s.New != nil && s.Kind.GroupVersion() == gv && s.Kind != k.GroupVersionKind {
-				mark(typeOf(s.New()), s.Kind.Kind)
+			if s.New != nil && s.Kind != k.GroupVersionKind {
+				mark(typeOf(s.New()), s.Kind)
 			}
 		}
 	}
-	mark(typeOf(&metav1.DeleteOptions{}), "DeleteOptions")
-	mark(typeOf(&metav1.WatchEvent{}), "WatchEvent")
+	mark(typeOf(&metav1.DeleteOptions{}), gv.WithKind("DeleteOptions"))
+	mark(typeOf(&metav1.WatchEvent{}), gv.WithKind("WatchEvent"))
 }
 
 func gvkOf(gvk schema.GroupVersionKind) map[string]any {

@@ -73,6 +73,10 @@ func (m *models) listOf(k *catalog.Kind, item string, gvk schema.GroupVersionKin
 		"items":      *items,
 	}
 	s.AddExtension(gvkExtension, []any{gvkOf(gvk)})
+	const selectable = "x-kubernetes-selectable-fields"
+	if fields, ok := m.schemas[item].Extensions[selectable]; ok {
+		s.AddExtension(selectable, fields)
+	}
 	return s
 }
 

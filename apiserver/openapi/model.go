@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
@@ -12,9 +14,16 @@ import (
 type models struct {
 	ref     string // what references begin with: #/components/schemas/ in v3, #/definitions/ in v2
 	schemas map[string]*spec.Schema
+	marks   map[string]*marks
 }
 
-func newModels(ref string) *models { return &models{ref: ref, schemas: map[string]*spec.Schema{}} }
+func newModels(ref string) *models {
+	marks, err := readMarks()
+	if err != nil {
+		panic("marks.json.gz is broken: " + err.Error()) // which a test would have seen
+	}
+	return &models{ref: ref, schemas: map[string]*spec.Schema{}, marks: marks}
+}
 
 type named interface{ OpenAPIModelName() string }
 type documented interface{ SwaggerDoc() map[string]string }
@@ -45,29 +54,20 @@ func (m *models) schema(t reflect.Type) *spec.Schema {
 		if t.Elem().Kind() == reflect.Uint8 {
 			return spec.StrFmtProperty("byte")
 		}
-		return spec.ArrayProperty(m.element(t.Elem()))
+		return spec.ArrayProperty(m.schema(t.Elem()))
 	case reflect.Map:
-		return spec.MapProperty(m.element(t.Elem()))
+		return spec.MapProperty(m.schema(t.Elem()))
 	case reflect.Struct, reflect.Interface:
 		return object()
 	}
 	return spec.StringProperty()
 }
 
-// element is an item of a list or a map: with the default that upstream's have.
-func (m *models) element(t reflect.Type) *spec.Schema {
-	s := m.schema(t)
-	if t.Kind() == reflect.Pointer {
-		return s
-	}
-	return withDefault(s, t)
-}
-
 // withDefault wraps a reference, which may have no neighbours, and gives it and plain values a default.
 func withDefault(s *spec.Schema, t reflect.Type) *spec.Schema {
 	if s.Ref.String() != "" {
 		wrapped := &spec.Schema{SchemaProps: spec.SchemaProps{AllOf: []spec.Schema{*s}}}
-		if t.Kind() == reflect.Struct && !scalar(t) {
+		if t.Kind() == reflect.Struct && !scalar(t) && t != reflect.TypeFor[runtime.RawExtension]() {
 			wrapped.Default = map[string]any{}
 		}
 		return wrapped
@@ -124,11 +124,18 @@ func (m *models) define(name string, t reflect.Type) {
 		if strings.HasSuffix(name, "IntOrString") {
 			s.Format = "int-or-string"
 		}
+		if m.ref == refV3 {
+			for _, kind := range alternatives(name) {
+				s.Type, s.OneOf = nil, append(s.OneOf, spec.Schema{SchemaProps: spec.SchemaProps{Type: spec.StringOrArray{kind}}})
+			}
+		}
+		m.mark(name, s)
 		return
 	}
 	if t.Kind() != reflect.Struct {
 		*s = *m.plain(t)
 		s.Description = docs[""]
+		m.mark(name, s)
 		return
 	}
 	s.Properties = map[string]spec.Schema{}
@@ -137,15 +144,34 @@ func (m *models) define(name string, t reflect.Type) {
 	if len(s.Properties) == 0 {
 		s.Properties = nil
 	}
+	m.mark(name, s)
+}
+
+// mark completes the schema of one of upstream's types.
+func (m *models) mark(name string, s *spec.Schema) {
+	if strings.HasPrefix(name, "io.k8s.") {
+		m.marks[name].on(s)
+	}
+}
+
+// alternatives are the types of JSON that a Go type is read from, where there are several.
+func alternatives(name string) []string {
+	switch {
+	case strings.HasSuffix(name, ".IntOrString"):
+		return []string{"integer", "string"}
+	case strings.HasSuffix(name, ".Quantity"):
+		return []string{"string", "number"}
+	}
+	return nil
 }
 
 // plain describes a named type that is no struct by what it is made of.
 func (m *models) plain(t reflect.Type) *spec.Schema {
 	switch t.Kind() {
 	case reflect.Map:
-		return spec.MapProperty(m.element(t.Elem()))
+		return spec.MapProperty(m.schema(t.Elem()))
 	case reflect.Slice:
-		return spec.ArrayProperty(m.element(t.Elem()))
+		return spec.ArrayProperty(m.schema(t.Elem()))
 	}
 	return spec.StringProperty()
 }
@@ -181,7 +207,9 @@ func (m *models) fields(s *spec.Schema, t reflect.Type, docs map[string]string) 
 			p = withDefault(p, f.Type)
 		}
 		p.Description = docs[name]
-		extend(p, f)
+		if name != "items" || !reflect.PointerTo(t).Implements(reflect.TypeFor[metav1.ListInterface]()) { // the items of a kind's list
+			extend(p, f)
+		}
 		s.Properties[name] = *p
 		if !optional {
 			s.Required = append(s.Required, name)

@@ -24,6 +24,7 @@ type Service struct {
 	catalog *catalog.Catalog
 	info    *spec.Info
 	built   time.Time
+	marks   string // a hash of what is known of Go types beyond themselves
 
 	mu         sync.Mutex
 	generation int64 // of the catalog that the documents below were made from
@@ -42,6 +43,7 @@ func New(c *catalog.Catalog, version string) *Service {
 		catalog:   c,
 		info:      &spec.Info{InfoProps: spec.InfoProps{Title: "Kubernetes", Version: version}},
 		built:     time.Now(),
+		marks:     etag([]byte(marksFile)),
 		documents: map[string]document{},
 	}
 }
@@ -189,7 +191,7 @@ func pathOf(gv schema.GroupVersion) string {
 
 func (s *Service) hash(gv schema.GroupVersion) string {
 	h := sha512.New512_256()
-	fmt.Fprintln(h, s.info.Version, gv)
+	fmt.Fprintln(h, s.info.Version, s.marks, gv)
 	for _, k := range s.catalog.Kinds() {
 		if k.GroupVersion() == gv {
 			fmt.Fprintln(h, k.Kind, k.Resource, k.AllVerbs(), k.SchemaHash)

@@ -116,6 +116,7 @@ var (
 	times     = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	versions  = regexp.MustCompile(`(resource version: ?|resourceVersion: ?"?|current: ?|old resource version: ?|in (?:record|the precondition) \(|resourceVersion\\*": ?\\*")\d+`)
 	ages      = regexp.MustCompile(`^(\d+[smhd])+( ago)?$`)
+	portCells = regexp.MustCompile(`^(\d+):\d{5}/(TCP|UDP)$`)
 	nodePorts = regexp.MustCompile(`(nodePort\\*":)\d+`)
 	generated = regexp.MustCompile(`(kube-api-access-|gen-|Bad a{10,})[bcdfghjklmnpqrstvwxz2456789]{5}`)
 	addresses = regexp.MustCompile(`\b10\.\d+\.\d+\.\d+\b`)
@@ -158,6 +159,7 @@ func normalise(v any) any {
 		x = uuids.ReplaceAllString(x, "UID")
 		x = times.ReplaceAllString(x, "TIME")
 		x = versions.ReplaceAllString(x, "${1}VERSION")
+		x = portCells.ReplaceAllString(x, "${1}:PORT/${2}")
 		x = nodePorts.ReplaceAllString(x, "${1}PORT")
 		if head, lines, ok := strings.Cut(x, " errors:\n"); ok { // in the order of a Go map
 			each := strings.Split(lines, "\n")
