@@ -85,7 +85,7 @@ clients: build ## run an operator of controller-runtime, with its webhooks and a
 oracle: build ## compare our answers with those of the real kube-apiserver (takes minutes to build)
 	cd e2e/oracle && $(GO) build -o ../../.cache/oracle/ ./cmd/...
 	cd e2e/oracle && ../../.cache/oracle/compare -etcd ../../.cache/oracle/etcd -kube-apiserver ../../.cache/oracle/kube-apiserver \
-	  -coracle ../../bin/coracle corpus/*.txt corpus/kinds/*.yaml
+	  -coracle ../../bin/coracle -kubectl "$$(ls $(CURDIR)/.cache/kubectl-1.37-*/kubectl 2>/dev/null | head -n 1)" corpus/*.txt corpus/*.txtar corpus/kinds/*.yaml
 
 clean: ## remove what was built
 	rm -rf bin .cache

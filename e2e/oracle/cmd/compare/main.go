@@ -4,9 +4,10 @@
 //	compare -real https://127.0.0.1:16443 -ours https://127.0.0.1:6443 -token admin corpus/*.txt
 //	compare -etcd bin/etcd -kube-apiserver bin/kube-apiserver -coracle bin/coracle corpus/*.txt
 //	compare -random 2000 -seed 7 ...
+//	compare -kubectl bin/kubectl ... corpus/kubectl.txtar
 //
 // The second form starts all three in a temporary directory. The third sends generated requests as well, of which the seed is
-// printed, so that what it finds can be found again. What may differ (uids, times, versions, generated
+// printed, so that what it finds can be found again. The fourth compares what kubectl prints. What may differ (uids, times, versions, generated
 // names, addresses) is normalised; differences that are meant to be there are listed in known.txt, with a reason.
 package main
 
@@ -17,6 +18,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"path"
 	"strings"
 	"sync"
 )
@@ -32,6 +34,7 @@ func main() {
 	flag.StringVar(&o.known, "known", "known.txt", "list of known differences")
 	flag.BoolVar(&o.all, "all", false, "print known differences as well")
 	flag.StringVar(&o.only, "only", "", "send all requests, and print those alone whose title contains this")
+	flag.StringVar(&o.kubectl, "kubectl", "", "kubectl for the lines of .txtar files, which are left out without one")
 	flag.IntVar(&o.random, "random", 0, "send so many generated requests as well")
 	flag.Uint64Var(&o.seed, "seed", 0, "what the generated requests follow from; 0 draws one")
 	flag.Parse()
@@ -54,7 +57,7 @@ func main() {
 type options struct {
 	real, ours               server
 	etcd, apiserver, coracle string
-	known, only              string
+	known, only, kubectl     string
 	all                      bool
 	files                    []string
 	random                   int
@@ -80,7 +83,12 @@ func run(ctx context.Context, o options) (int, error) {
 		requests []request
 	}
 	var batches []batch
+	var typed []string
 	for _, file := range o.files {
+		if path.Ext(file) == ".txtar" {
+			typed = append(typed, file)
+			continue
+		}
 		requests, err := readCorpus(file)
 		if err != nil {
 			return 0, err
@@ -137,6 +145,18 @@ func run(ctx context.Context, o options) (int, error) {
 		fmt.Printf("generated with -random %d -seed %d\n", o.random, o.seed)
 	}
 	fmt.Printf("%d requests: %d answered alike, %d with known differences, %d differ\n", total, alike, expected, differ)
+	for _, file := range typed {
+		if o.kubectl == "" {
+			fmt.Printf("%s is left out: there is no kubectl\n", file)
+			continue
+		}
+		total, otherwise, err := o.commands(ctx, file)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", file, err)
+		}
+		fmt.Printf("%d commands of kubectl: %d print the same\n", total, total-otherwise)
+		differ += otherwise
+	}
 	return differ, nil
 }
 
