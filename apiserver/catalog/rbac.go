@@ -19,7 +19,7 @@ func rbacKinds() []*Kind {
 			Strategy: Strategy{
 				Default:             on(func(b *rbacv1.ClusterRoleBinding) { defaultBinding(&b.RoleRef, b.Subjects) }),
 				Validate:            check(validateClusterRoleBinding),
-				ValidateUpdate:      checkChange(func(b, old *rbacv1.ClusterRoleBinding) errorList { return fixedRoleRef(b.RoleRef, old.RoleRef) }),
+				Revalidate:          checkChange(revalidateClusterRoleBinding),
 				ValidateName:        pathSegmentName,
 				AllowCreateOnUpdate: true,
 			},
@@ -43,7 +43,7 @@ func rbacKinds() []*Kind {
 			Strategy: Strategy{
 				Default:             on(func(b *rbacv1.RoleBinding) { defaultBinding(&b.RoleRef, b.Subjects) }),
 				Validate:            check(validateRoleBinding),
-				ValidateUpdate:      checkChange(func(b, old *rbacv1.RoleBinding) errorList { return fixedRoleRef(b.RoleRef, old.RoleRef) }),
+				Revalidate:          checkChange(revalidateRoleBinding),
 				ValidateName:        pathSegmentName,
 				AllowCreateOnUpdate: true,
 			},

@@ -57,14 +57,25 @@ func validateRule(rule rbacv1.PolicyRule, namespaced bool, path *field.Path) err
 }
 
 func validateRoleBinding(b *rbacv1.RoleBinding) errorList {
-	return validateBinding(b.RoleRef, b.Subjects, true, "Role", "ClusterRole")
+	return validateBinding(b.RoleRef, nil, b.Subjects, true, "Role", "ClusterRole")
+}
+
+// That the role has changed is a handwritten rule of one kind of bindings, and a declared one of the other.
+func revalidateRoleBinding(b, old *rbacv1.RoleBinding) errorList {
+	return append(validateBinding(b.RoleRef, &old.RoleRef, b.Subjects, true, "Role", "ClusterRole"), fixedRoleRef(b.RoleRef, old.RoleRef)...)
+}
+
+func revalidateClusterRoleBinding(b, old *rbacv1.ClusterRoleBinding) errorList {
+	return append(validateBinding(b.RoleRef, &old.RoleRef, b.Subjects, false, "ClusterRole"), fixedRoleRef(b.RoleRef, old.RoleRef).MarkBeta()...)
 }
 
 func validateClusterRoleBinding(b *rbacv1.ClusterRoleBinding) errorList {
-	return validateBinding(b.RoleRef, b.Subjects, false, "ClusterRole")
+	return validateBinding(b.RoleRef, nil, b.Subjects, false, "ClusterRole")
 }
 
-func validateBinding(ref rbacv1.RoleRef, subjects []rbacv1.Subject, namespaced bool, roleKinds ...string) errorList {
+// validateBinding checks a binding that was of another role before, or nil. What is declared of a role is not asked of one that
+// has changed, which no role may.
+func validateBinding(ref rbacv1.RoleRef, old *rbacv1.RoleRef, subjects []rbacv1.Subject, namespaced bool, roleKinds ...string) errorList {
 	var errs errorList
 	path := field.NewPath("roleRef")
 	if ref.APIGroup != rbacv1.GroupName {
@@ -73,13 +84,17 @@ func validateBinding(ref rbacv1.RoleRef, subjects []rbacv1.Subject, namespaced b
 	if !slices.Contains(roleKinds, ref.Kind) {
 		errs = append(errs, field.NotSupported(path.Child("kind"), ref.Kind, roleKinds))
 	}
+	changed := old != nil && *old != ref
+	if changed && ref.Name == "" {
+		errs = append(errs, field.Required(path.Child("name"), ""))
+	}
 	if ref.Name != "" {
 		errs = append(errs, invalidEach(path.Child("name"), ref.Name, pathSegmentName(ref.Name, false))...)
 	}
 	for i, s := range subjects {
 		errs = append(errs, validateSubject(s, namespaced, field.NewPath("subjects").Index(i))...)
 	}
-	return append(errs, required(path.Child("name"), ref.Name == "")...)
+	return append(errs, required(path.Child("name"), ref.Name == "" && !changed)...)
 }
 
 func validateSubject(s rbacv1.Subject, namespaced bool, path *field.Path) errorList {
@@ -108,5 +123,5 @@ func validateSubject(s rbacv1.Subject, namespaced bool, path *field.Path) errorL
 // fixedRoleRef: a binding is for one role forever. Otherwise whoever may update a binding, but not bind the new
 // role, could hand its subjects more than they were given.
 func fixedRoleRef(ref, old rbacv1.RoleRef) errorList {
-	return unchanged(field.NewPath("roleRef"), ref, old).MarkBeta()
+	return unchanged(field.NewPath("roleRef"), ref, old)
 }

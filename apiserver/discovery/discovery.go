@@ -132,14 +132,21 @@ func resource(k *catalog.Kind, gv schema.GroupVersion) apidiscoveryv2.APIResourc
 	if k.Namespaced {
 		r.Scope = apidiscoveryv2.ScopeNamespace
 	}
+	here := gv
+	if k.Custom != nil { // of which upstream says in full what comes
+		r.ResponseKind, here = &metav1.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Kind}, schema.GroupVersion{}
+	}
 	for _, s := range k.Subresources {
 		sub := apidiscoveryv2.APISubresourceDiscovery{
 			Subresource: s.Name, ResponseKind: &metav1.GroupVersionKind{Kind: s.Kind.Kind}, Verbs: s.Verbs,
 		}
-		if s.Kind.GroupVersion() != gv {
+		if s.Kind.GroupVersion() != here {
 			sub.ResponseKind.Group, sub.ResponseKind.Version = s.Kind.Group, s.Kind.Version
 		}
 		r.Subresources = append(r.Subresources, sub)
+	}
+	if k.Custom != nil {
+		return r // as its definition has them
 	}
 	slices.SortStableFunc(r.Subresources, func(a, b apidiscoveryv2.APISubresourceDiscovery) int {
 		return strings.Compare(a.Subresource, b.Subresource)
