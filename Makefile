@@ -2,7 +2,7 @@
 
 GO       ?= go
 VERSION  ?= 0.1.0
-LDFLAGS  := -s -w -funcalign=16 -X main.version=$(VERSION)
+LDFLAGS  := -s -w -funcalign=8 -X main.version=$(VERSION)
 BIN      ?= bin/coracle
 FUZZTIME ?= 20s
 BENCH    ?= .
