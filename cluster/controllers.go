@@ -42,9 +42,9 @@ func (c *Config) controls(name string) bool {
 	return slices.Contains(c.Controllers, "*")
 }
 
-// control runs a controller, where it is chosen.
-func (c *Cluster) control(ctx context.Context, name string, r runner) {
+// control makes a controller and runs it, where it is chosen. One that is not made watches nothing.
+func (c *Cluster) control(ctx context.Context, name string, create func() runner) {
 	if c.config.controls(name) {
-		c.run(ctx, name, r)
+		c.run(ctx, name, create())
 	}
 }

@@ -60,15 +60,15 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	shared := informers.NewSharedInformerFactoryWithOptions(manager, 0, informers.WithTransform(withoutOwners))
 	log := c.config.Log
 
-	c.control(ctx, "serviceaccount", serviceaccount.New(account("service-account-controller"), shared, log))
+	c.control(ctx, "serviceaccount", func() runner { return serviceaccount.New(account("service-account-controller"), shared, log) })
 	secrets := token.New(manager, shared, token.Config{
 		Minter: minter, CA: c.keys.CABundle, MintForEveryAccount: c.config.Era == string(admission.Classic),
 	}, log)
-	c.control(ctx, "serviceaccount-token", secrets)
+	c.control(ctx, "serviceaccount-token", func() runner { return secrets })
 	roots := rootca.New(account("root-ca-cert-publisher"), shared, c.keys.CABundle, log)
-	c.control(ctx, "root-ca-certificate-publisher", roots)
+	c.control(ctx, "root-ca-certificate-publisher", func() runner { return roots })
 	anchors := trustbundle.New(account("kube-apiserver-serving-clustertrustbundle-publisher"), shared, c.keys.CABundle, log)
-	c.control(ctx, "kube-apiserver-serving-clustertrustbundle-publisher", anchors)
+	c.control(ctx, "kube-apiserver-serving-clustertrustbundle-publisher", func() runner { return anchors })
 	c.run(ctx, "authorities", authorityWatch{c.keys.CABundle, func(ctx context.Context) error {
 		secrets.CAChanged()
 		roots.CAChanged()
@@ -80,69 +80,84 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 		return err
 	}
 	spaces := account("namespace-controller")
-	c.control(ctx, "namespace", namespace.New(spaces, content, spaces.Discovery(), shared, log))
+	c.control(ctx, "namespace", func() runner { return namespace.New(spaces, content, spaces.Discovery(), shared, log) })
 	owned, err := metadata.NewForConfig(clients.asAccount("generic-garbage-collector", manager))
 	if err != nil {
 		return err
 	}
 	collecting := account("generic-garbage-collector")
-	c.control(ctx, "garbage-collector", garbage.New(collecting, owned, collecting.Discovery(), log))
-	c.control(ctx, "token-cleaner", bootstrap.NewCleaner(account("token-cleaner"), shared, c.config.Now, log))
-	c.control(ctx, "bootstrap-signer", bootstrap.NewSigner(account("bootstrap-signer"), shared, signInfo, c.config.Now, log))
+	c.control(ctx, "garbage-collector", func() runner { return garbage.New(collecting, owned, collecting.Discovery(), log) })
+	c.control(ctx, "token-cleaner", func() runner { return bootstrap.NewCleaner(account("token-cleaner"), shared, c.config.Now, log) })
+	c.control(ctx, "bootstrap-signer", func() runner {
+		return bootstrap.NewSigner(account("bootstrap-signer"), shared, signInfo, c.config.Now, log)
+	})
 	if period := c.config.LegacyTokenCleanUpPeriod; period > 0 {
-		c.control(ctx, "legacy-service-account-token-cleaner", legacytokencleaner.New(account("legacy-service-account-token-cleaner"), shared,
-			legacytokencleaner.Config{Period: period, Pods: manager, Now: c.config.Now}, log))
+		c.control(ctx, "legacy-service-account-token-cleaner", func() runner {
+			return legacytokencleaner.New(account("legacy-service-account-token-cleaner"), shared,
+				legacytokencleaner.Config{Period: period, Pods: manager, Now: c.config.Now}, log)
+		})
 	}
-	c.control(ctx, "replicaset", replicaset.New(account("replicaset-controller"), shared, log))
-	c.control(ctx, "replication", replicaset.NewReplication(account("replication-controller"), shared, log))
-	c.control(ctx, "deployment", deployment.New(account("deployment-controller"), shared, log))
-	c.control(ctx, "statefulset", statefulset.New(account("statefulset-controller"), shared, log))
-	c.control(ctx, "daemonset", daemonset.New(account("daemon-set-controller"), shared, log))
-	c.control(ctx, "job", job.New(account("job-controller"), shared, log))
-	c.control(ctx, "cronjob", cronjob.New(account("cronjob-controller"), shared, log))
-	c.control(ctx, "ttl-after-finished", ttlafterfinished.New(account("ttl-after-finished-controller"), shared, log))
-	c.control(ctx, "nodelifecycle", nodelifecycle.New(account("node-controller"), shared, log))
-	c.control(ctx, "podgc", podgc.New(account("pod-garbage-collector"), shared, log))
-	c.control(ctx, "disruption", disruption.New(account("disruption-controller"), shared, log))
+	c.control(ctx, "replicaset", func() runner { return replicaset.New(account("replicaset-controller"), shared, log) })
+	c.control(ctx, "replication", func() runner { return replicaset.NewReplication(account("replication-controller"), shared, log) })
+	c.control(ctx, "deployment", func() runner { return deployment.New(account("deployment-controller"), shared, log) })
+	c.control(ctx, "statefulset", func() runner { return statefulset.New(account("statefulset-controller"), shared, log) })
+	c.control(ctx, "daemonset", func() runner { return daemonset.New(account("daemon-set-controller"), shared, log) })
+	c.control(ctx, "job", func() runner { return job.New(account("job-controller"), shared, log) })
+	c.control(ctx, "cronjob", func() runner { return cronjob.New(account("cronjob-controller"), shared, log) })
+	c.control(ctx, "ttl-after-finished", func() runner { return ttlafterfinished.New(account("ttl-after-finished-controller"), shared, log) })
+	c.control(ctx, "nodelifecycle", func() runner { return nodelifecycle.New(account("node-controller"), shared, log) })
+	c.control(ctx, "podgc", func() runner { return podgc.New(account("pod-garbage-collector"), shared, log) })
+	c.control(ctx, "disruption", func() runner { return disruption.New(account("disruption-controller"), shared, log) })
 	claims := account("pvc-protection-controller")
-	c.control(ctx, "persistentvolumeclaim-protection", protection.NewClaims(claims, protection.REST{Client: claims.CoreV1().RESTClient()}, shared, log))
+	c.control(ctx, "persistentvolumeclaim-protection", func() runner {
+		return protection.NewClaims(claims, protection.REST{Client: claims.CoreV1().RESTClient()}, shared, log)
+	})
 	volumes, err := metadata.NewForConfig(clients.asAccount("pv-protection-controller", manager))
 	if err != nil {
 		return err
 	}
-	c.control(ctx, "persistentvolume-protection", protection.NewVolumes(volumes,
-		protection.REST{Client: account("pv-protection-controller").CoreV1().RESTClient()}, log))
+	c.control(ctx, "persistentvolume-protection", func() runner {
+		return protection.NewVolumes(volumes,
+			protection.REST{Client: account("pv-protection-controller").CoreV1().RESTClient()}, log)
+	})
 	classes, err := metadata.NewForConfig(clients.asAccount("volumeattributesclass-protection-controller", manager))
 	if err != nil {
 		return err
 	}
-	c.control(ctx, "volumeattributesclass-protection", protection.NewClasses(classes,
-		protection.REST{Client: account("volumeattributesclass-protection-controller").CoreV1().RESTClient()}, log))
+	c.control(ctx, "volumeattributesclass-protection", func() runner {
+		return protection.NewClasses(classes,
+			protection.REST{Client: account("volumeattributesclass-protection-controller").CoreV1().RESTClient()}, log)
+	})
 	counted, err := metadata.NewForConfig(clients.asAccount("resourcequota-controller", manager))
 	if err != nil {
 		return err
 	}
-	c.control(ctx, "resourcequota", resourcequota.New(account("resourcequota-controller"), counted, shared, log))
-	c.control(ctx, "endpoint", endpoints.New(endpoints.Clients{
-		Slices: account("endpointslice-controller"), Endpoints: account("endpoint-controller"), Mirror: account("endpointslicemirroring-controller"),
-	}, shared, log))
+	c.control(ctx, "resourcequota", func() runner { return resourcequota.New(account("resourcequota-controller"), counted, shared, log) })
+	c.control(ctx, "endpoint", func() runner {
+		return endpoints.New(endpoints.Clients{
+			Slices: account("endpointslice-controller"), Endpoints: account("endpoint-controller"), Mirror: account("endpointslicemirroring-controller"),
+		}, shared, log)
+	})
 	signing := account("certificate-controller")
-	c.control(ctx, "certificatesigningrequest-approving", certificates.NewApprover(signing, shared, log))
-	c.control(ctx, "certificatesigningrequest-signing", certificates.NewSigner(signing, shared, certificates.Config{
-		Authority: func() certificates.Authority { return c.keys.Authority() },
-		Duration:  c.config.ClusterSigningDuration, Now: c.config.Now,
-	}, log))
-	c.control(ctx, "certificatesigningrequest-cleaner", certificates.NewCleaner(signing, shared, c.config.Now, log))
-	c.control(ctx, "podcertificaterequest-cleaner",
-		certificates.NewPodCleaner(account("podcertificaterequestcleaner"), shared, c.config.Now, log))
-	c.control(ctx, "clusterrole-aggregation", clusterrole.New(account("clusterrole-aggregation-controller"), shared, log))
+	c.control(ctx, "certificatesigningrequest-approving", func() runner { return certificates.NewApprover(signing, shared, log) })
+	c.control(ctx, "certificatesigningrequest-signing", func() runner {
+		return certificates.NewSigner(signing, shared, certificates.Config{
+			Authority: func() certificates.Authority { return c.keys.Authority() },
+			Duration:  c.config.ClusterSigningDuration, Now: c.config.Now,
+		}, log)
+	})
+	c.control(ctx, "certificatesigningrequest-cleaner", func() runner { return certificates.NewCleaner(signing, shared, c.config.Now, log) })
+	c.control(ctx, "podcertificaterequest-cleaner", func() runner {
+		return certificates.NewPodCleaner(account("podcertificaterequestcleaner"), shared, c.config.Now, log)
+	})
+	c.control(ctx, "clusterrole-aggregation", func() runner { return clusterrole.New(account("clusterrole-aggregation-controller"), shared, log) })
 
 	scheduling, err := kubernetes.NewForConfig(clients.as("kube-scheduler", ids.scheduler.chain))
 	if err != nil {
 		return err
 	}
 	watched := informers.NewSharedInformerFactoryWithOptions(scheduling, 0, informers.WithTransform(withoutOwners))
-	c.control(ctx, "scheduler", scheduler.New(scheduling, watched, log))
+	c.control(ctx, "scheduler", func() runner { return scheduler.New(scheduling, watched, log) })
 
 	for _, f := range []informers.SharedInformerFactory{shared, watched} {
 		f.Start(ctx.Done())
