@@ -63,7 +63,7 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
 	c.rec.Request.Served = true
 
 	everywhere := info.Verb == "deletecollection" && c.kind.Namespaced && info.Namespace == ""
-	if everywhere || r.Method == http.MethodHead || info.Verb == "watch" && r.Method != http.MethodGet {
+	if everywhere || r.Method == http.MethodHead && c.kind.Custom == nil || info.Verb == "watch" && r.Method != http.MethodGet {
 		return methodNotAllowed()
 	}
 	serve, verbs := c.operation()

@@ -214,7 +214,7 @@ func (c *call) rescale(f wire.Format, opts runtime.Object, dry, applied bool, ne
 
 func (c *call) sendScale(f wire.Format, s *autoscalingv1.Scale) error {
 	scale := *c
-	scale.kind = catalog.ScaleKind()
+	scale.kind = catalog.ScaleKind(c.kind.Custom != nil)
 	return scale.sendObject(f, http.StatusOK, s)
 }
 

@@ -52,7 +52,8 @@ func newWebhook(c *apiextensionsv1.WebhookConversion, dial callout.DialService) 
 func (w *webhook) convert(in *unstructured.Unstructured, want schema.GroupVersion) (*unstructured.Unstructured, error) {
 	out, err := w.ask(in, want)
 	if err != nil {
-		return nil, fmt.Errorf("conversion webhook for %s failed: %w", in.GroupVersionKind(), err)
+		// Not wrapped: a Status that the webhook's server answered with is not ours.
+		return nil, fmt.Errorf("conversion webhook for %s failed: %v", in.GroupVersionKind(), err)
 	}
 	switch gvk := out.GroupVersionKind(); {
 	case gvk.GroupVersion() != want:
