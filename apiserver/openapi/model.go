@@ -20,7 +20,7 @@ type models struct {
 func newModels(ref string) *models {
 	marks, err := readMarks()
 	if err != nil {
-		panic("marks.json.gz is broken: " + err.Error()) // which a test would have seen
+		panic("marks.json.gz is broken: " + err.Error()) // it is part of this binary: a test would have seen it
 	}
 	return &models{ref: ref, schemas: map[string]*spec.Schema{}, marks: marks}
 }
