@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -154,6 +156,30 @@ func TestRecordedWatches(t *testing.T) {
 				t.Errorf("%d, events (-want +got):\n%s", w.Code, diff)
 			}
 		})
+	}
+}
+
+func TestAWatchFromAVersionToComeLeavesOutWhatIsBeforeIt(t *testing.T) {
+	const maps = "/api/v1/namespaces/blue/configmaps"
+	named := func(name string) string { return strings.Replace(configMap, `"c"`, fmt.Sprintf("%q", name), 1) }
+	h := made(t)
+	_, before := ask(t, h, "GET "+maps, "")
+	now, err := strconv.Atoi(before["metadata"].(map[string]any)["resourceVersion"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan *httptest.ResponseRecorder)
+	go func() {
+		done <- send(t, h, fmt.Sprintf("GET %s?watch=1&timeoutSeconds=1&resourceVersion=%d", maps, now+1), "", "")
+	}()
+	time.Sleep(200 * time.Millisecond) // the watch has begun, or begins with what comes now: the same is told
+	for _, name := range []string{"first", "second"} {
+		if w, _ := ask(t, h, "POST "+maps, named(name)); w.Code != http.StatusCreated {
+			t.Fatal(w.Body)
+		}
+	}
+	if diff := cmp.Diff([]event{{Type: "ADDED", Name: "second"}}, events(t, <-done)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
 

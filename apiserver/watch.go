@@ -80,7 +80,9 @@ func (c *call) watch() error {
 	if err != nil {
 		return err
 	}
-	out.after = after
+	if !initial {
+		out.after = after
+	}
 	defer c.metrics.watching(c.rec)()
 	return c.stream(ctx, w, out, opts)
 }
@@ -211,7 +213,7 @@ func (c *call) openStream(f wire.Format, match *matcher) (*eventStream, error) {
 // event sends a change as the client sees it: an object that a selector lets through no longer is gone for it.
 func (s *eventStream) event(e *cache.Event) {
 	kind, entry := e.Type, e.Entry
-	if e.Type != cache.Added && e.Revision <= s.after {
+	if e.Revision <= s.after {
 		return
 	}
 	if !s.match.all() {
