@@ -50,6 +50,10 @@ func TestOneClockDecides(t *testing.T) {
 		_, err := client.CoreV1().Nodes().Get(ctx, "node-1", metav1.GetOptions{})
 		return err == nil
 	})
+	until("the node gives a sign of life", func(ctx context.Context) bool {
+		_, err := client.CoordinationV1().Leases("kube-node-lease").Get(ctx, "node-1", metav1.GetOptions{})
+		return err == nil
+	})
 	list, err := client.CertificatesV1().CertificateSigningRequests().List(t.Context(), metav1.ListOptions{})
 	if err != nil || len(list.Items) == 0 {
 		t.Fatalf("%d requests: %v", len(list.Items), err)
@@ -82,7 +86,7 @@ func TestOneClockDecides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until("it gives a sign of life", func(ctx context.Context) bool {
+	until("it gives another", func(ctx context.Context) bool {
 		after, err := client.CoordinationV1().Leases("kube-node-lease").Get(ctx, "node-1", metav1.GetOptions{})
 		return err == nil && after.Spec.RenewTime.After(before.Spec.RenewTime.Time)
 	})
