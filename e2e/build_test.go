@@ -45,7 +45,7 @@ func build() (binaries, error) {
 	}
 	cache := filepath.Join(root, ".cache")
 	b.coracle = filepath.Join(cache, "coracle")
-	flags := []string{"-tags", "grpcnotrace", "-ldflags", "-s -w"}
+	flags := []string{"-tags", "grpcnotrace", "-ldflags", "-s -w -funcalign=8"} // as make builds it
 	if race {
 		b.coracle += "-race"
 		flags = append(flags, "-race")
