@@ -14,6 +14,9 @@ func (c chatter) Enabled(ctx context.Context, _ slog.Level) bool {
 }
 
 func (c chatter) Handle(ctx context.Context, r slog.Record) error {
+	if !c.Enabled(ctx, r.Level) { // logr does not ask before it says an error
+		return nil
+	}
 	r.Level = slog.LevelDebug
 	return c.Handler.Handle(ctx, r)
 }
