@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"net/http"
-	"net/http/pprof"
 	"slices"
 
 	"github.com/gorilla/mux"
@@ -51,10 +50,7 @@ func (s *Server) routes(router *mux.Router) http.Handler {
 		router.Handle(prefix+"/", s.answer(reads(s.resources)))
 		router.PathPrefix(prefix + "/").Handler(s.answer(s.resource))
 	}
-	router.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
-	router.Handle("/debug/pprof/symbol", http.HandlerFunc(pprof.Symbol))
-	router.Handle("/debug/pprof/trace", http.HandlerFunc(pprof.Trace))
-	router.PathPrefix("/debug/pprof").Handler(http.HandlerFunc(pprof.Index))
+	s.debug(router)
 	router.Handle("/", s.answer(s.index))
 	router.NotFoundHandler = http.HandlerFunc(notFound)
 	return router

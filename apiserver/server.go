@@ -55,6 +55,8 @@ type Config struct {
 	AuditLog *audit.Log
 	// MaxInFlight bounds the requests that are worked on at once.
 	MaxInFlight MaxInFlight
+	// SetVerbosity sets how much is logged, in klog's count (0 for little, 4 for details); nil where nobody can say.
+	SetVerbosity func(v int)
 	// HintClients sends the explanation of a refusal to the client as well, as a warning.
 	HintClients bool
 }

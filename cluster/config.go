@@ -65,6 +65,8 @@ type Config struct {
 
 	// Log takes what the server has to say. Default: slog.Default.
 	Log *slog.Logger
+	// SetVerbosity sets how much Log takes, in klog's count. nil: that cannot be changed while the cluster runs.
+	SetVerbosity func(v int)
 	// Version is Coracle's own, as in 0.1.0.
 	Version string
 	// Now is the clock that every time stamp and expiry is taken from. Default: time.Now.

@@ -73,8 +73,8 @@ When the cluster's authority is replaced, write the next one beside the old one 
 		if err := j.complete(token, hashes); err != nil {
 			return err
 		}
-		j.out, j.log = cmd.OutOrStdout(), slog.New(newTerminal(cmd.ErrOrStderr(), least))
-		redirectKlog(j.log.Handler(), least)
+		j.out = cmd.OutOrStdout()
+		j.log, _ = logger(cmd.ErrOrStderr(), least)
 		return j.run(cmd.Context())
 	}
 	return cmd

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/klog/v2"
 )
 
 // logged is what one call writes, without its time.
@@ -50,5 +51,35 @@ func TestTerminal(t *testing.T) {
 				t.Errorf("written (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestLogger_TakesMoreAndLess(t *testing.T) {
+	var out strings.Builder
+	log, setVerbosity := logger(&out, slog.LevelWarn)
+	defer klog.ClearLogger()
+	tell := func(of string) {
+		log.Debug(of + " detail")
+		log.Info(of + " info")
+		log.Warn(of + " warning")
+		klog.Info(of + " by client-go")
+		klog.V(4).Info(of + " in detail by client-go")
+	}
+	tell("at first")
+	setVerbosity(4)
+	tell("then")
+	setVerbosity(0)
+	tell("at last")
+	got := []string{}
+	for line := range strings.Lines(out.String()) {
+		got = append(got, strings.TrimSpace(line[strings.IndexByte(line, ' '):]))
+	}
+	want := []string{
+		"WARN  at first warning",
+		"DEBUG then detail", "INFO  then info", "WARN  then warning", "INFO  then by client-go", "DEBUG then in detail by client-go",
+		"INFO  at last info", "WARN  at last warning",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

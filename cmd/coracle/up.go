@@ -3,16 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
-	"k8s.io/klog/v2"
 
 	"coracle/cluster"
 )
@@ -48,8 +45,7 @@ the keys are the flags' names. A flag beats the environment, which beats the fil
 			return err
 		}
 		config.Version = version
-		config.Log = slog.New(newTerminal(cmd.ErrOrStderr(), level))
-		redirectKlog(config.Log.Handler(), level)
+		config.Log, config.SetVerbosity = logger(cmd.ErrOrStderr(), level)
 		c, err := cluster.Start(cmd.Context(), config)
 		if err != nil {
 			return err
@@ -59,15 +55,6 @@ the keys are the flags' names. A flag beats the environment, which beats the fil
 		return c.Wait()
 	}
 	return cmd
-}
-
-// redirectKlog sends what client-go has to say to our log. Most of it is about connections that come back by
-// themselves, so it is heard only by those who ask for details.
-func redirectKlog(h slog.Handler, level slog.Level) {
-	if level > slog.LevelDebug {
-		h = slog.DiscardHandler
-	}
-	klog.SetLogger(logr.FromSlogHandler(h))
 }
 
 // greet says where the API listens and what to do next.
