@@ -14,7 +14,7 @@ import (
 
 // openAudit opens the audit log, if settings want one, and sees to it that it ends after the last request.
 func (c *Cluster) openAudit() (*audit.Log, error) {
-	log, err := audit.Open(c.config.Audit)
+	log, err := audit.Open(c.config.Audit, c.config.Now)
 	if log == nil || err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"coracle/authn"
 	"coracle/authn/oidc"
 	"coracle/authn/pki"
+	"coracle/authn/remote"
 	"coracle/authn/token"
 	"coracle/authn/webhook"
 )
@@ -259,7 +260,7 @@ func (a *authentication) openID(config Config) (authn.Authenticator, anonymous, 
 }
 
 func askService(config Config) (*webhook.Authenticator, error) {
-	client, err := webhook.FromKubeconfig(config.TokenWebhook.ConfigFile)
+	client, err := remote.Read(config.TokenWebhook.ConfigFile)
 	if err != nil {
 		return nil, err
 	}

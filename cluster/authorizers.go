@@ -40,7 +40,7 @@ func authorizers(config Config, objects *registry.Registry) (*authzconfig.Live, 
 		return nil, nil, err
 	}
 	chain, err := authzconfig.New(config.Authorization, authzconfig.Parts{
-		RBAC: policy, Node: node.Authorizer{Graph: graph, Rules: rules},
+		RBAC: policy, Node: node.Authorizer{Graph: graph, Rules: rules}, Now: config.Now,
 	})
 	return chain, policy, err
 }

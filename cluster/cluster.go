@@ -126,7 +126,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mutatingWebhooks, validatingWebhooks := webhook.New(webhook.Config{
-		Catalog: kinds, Objects: objects, Authz: authorizers, Dial: network.DialService, Metrics: webhook.NewMetrics(metrics), Log: config.Log,
+		Catalog: kinds, Objects: objects, Authz: authorizers, Dial: network.DialService, Now: config.Now, Metrics: webhook.NewMetrics(metrics), Log: config.Log,
 	})
 	owners := fieldowner.New(scheme)
 	mutatingPolicies, validatingPolicies := policy.New(policy.Config{Catalog: kinds, Objects: objects, Authz: authorizers, Types: owners, Log: config.Log})
@@ -182,7 +182,9 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		HintClients: config.Hints == "client",
 		MaxInFlight: config.MaxInFlight,
 		AuditLog:    auditLog,
-		Ready:       []apiserver.Check{{Name: "poststarthook/bootstrap", Do: started.check}},
+
+		SetVerbosity: config.SetVerbosity,
+		Ready:        []apiserver.Check{{Name: "poststarthook/bootstrap", Do: started.check}},
 	})
 	serving := keys.ServerTLS()
 	if err := config.TLS.apply(serving, func(flag string, pair *servedPair) { who.watch(flag, pair) }); err != nil {

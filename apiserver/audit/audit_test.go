@@ -70,12 +70,12 @@ const everything = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: M
 func TestOpen_NothingWithoutPolicyOrSink(t *testing.T) {
 	o := DefaultOptions()
 	o.Log.Path = "-"
-	if log, err := Open(o); log != nil || err != nil {
+	if log, err := Open(o, time.Now); log != nil || err != nil {
 		t.Errorf("without a policy: %v, %v", log, err)
 	}
 	o = DefaultOptions()
 	o.PolicyFile = write(t, everything)
-	if log, err := Open(o); log != nil || err != nil {
+	if log, err := Open(o, time.Now); log != nil || err != nil {
 		t.Errorf("without a sink: %v, %v", log, err)
 	}
 }
@@ -97,7 +97,7 @@ func TestOpen_RefusesWhatItCannotUse(t *testing.T) {
 			o := DefaultOptions()
 			o.PolicyFile, o.Log.Path = policy, "-"
 			c.change(&o)
-			_, err := Open(o)
+			_, err := Open(o, time.Now)
 			for _, want := range c.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v, want something of %q", err, want)
@@ -110,7 +110,7 @@ func TestOpen_RefusesWhatItCannotUse(t *testing.T) {
 // run runs a log; the function returned ends it and returns when that is done.
 func run(t *testing.T, o Options) (*Log, func()) {
 	t.Helper()
-	log, err := Open(o)
+	log, err := Open(o, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

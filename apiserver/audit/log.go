@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
@@ -25,8 +26,8 @@ type Log struct {
 	file    io.Closer // nil: the standard output, or no file
 }
 
-// Open makes the log, or none (nil) where options name no policy or no sink. Errors name the file.
-func Open(o Options) (*Log, error) {
+// Open makes the log, or none (nil) where options name no policy or no sink. By now the webhook's certificate is judged. Errors name the file.
+func Open(o Options, now func() time.Time) (*Log, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func Open(o Options) (*Log, error) {
 		sinks = append(sinks, o.Log.Sink.wrap(auditlog.NewBackend(out, o.Log.Format, auditv1.SchemeGroupVersion)))
 	}
 	if o.Webhook.ConfigFile != "" {
-		hook, err := newWebhook(o.Webhook)
+		hook, err := newWebhook(o.Webhook, now)
 		if err != nil {
 			return nil, err
 		}

@@ -13,9 +13,8 @@ import (
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	"k8s.io/apiserver/pkg/audit"
-	"k8s.io/client-go/rest"
 
-	authzwebhook "coracle/apiserver/authz/webhook"
+	"coracle/authn/remote"
 )
 
 // webhook is the sink at the end of an HTTPS connection. A batch that is not taken is offered again some times, whatever the
@@ -32,12 +31,12 @@ type webhook struct {
 // tries is how often a batch is offered, as upstream does.
 const tries = 5
 
-func newWebhook(o WebhookOptions) (*webhook, error) {
-	config, err := authzwebhook.FromKubeconfig(o.ConfigFile)
+func newWebhook(o WebhookOptions, now func() time.Time) (*webhook, error) {
+	config, err := remote.Read(o.ConfigFile)
 	if err != nil {
 		return nil, fmt.Errorf("--audit-webhook-config-file: %w", err)
 	}
-	client, err := rest.HTTPClientFor(config)
+	client, err := remote.Client(config, now)
 	if err != nil {
 		return nil, fmt.Errorf("--audit-webhook-config-file %s: %w", o.ConfigFile, err)
 	}

@@ -61,10 +61,10 @@ type Client struct {
 	broken error // why nobody can be asked
 }
 
-// New returns a client. Of a target that makes no sense it says so when it is asked to ask.
-func New(t Target, dial DialService) *Client {
+// New returns a client. By now the certificates of those who are asked are judged. Of a target that makes no sense it says so when it is asked to ask.
+func New(t Target, dial DialService, now func() time.Time) *Client {
 	transport := &http.Transport{
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, Time: now},
 		DialContext:            (&net.Dialer{Timeout: dialPatience}).DialContext,
 		TLSHandshakeTimeout:    tlsPatience,
 		MaxIdleConnsPerHost:    idlePerHost,

@@ -2,6 +2,7 @@ package callout
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -69,7 +70,7 @@ func TestClient_Post(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			answer, err := New(tc.target, nil).Post(ctx, []byte("question "))
+			answer, err := New(tc.target, nil, time.Now).Post(ctx, []byte("question "))
 			if string(answer) != tc.want || (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
 				t.Errorf("got %.100q, %v; want %q, %s", answer, err, tc.want, tc.err)
 			}
@@ -89,11 +90,30 @@ func TestClient_AsksTheServiceItself(t *testing.T) {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", strings.TrimPrefix(url, "https://"))
 	}
-	_, err := New(Target{Service: &Service{Namespace: "blue", Name: "hook", Path: "/mutate"}, CABundle: ca}, dial).Post(t.Context(), []byte("{}"))
+	_, err := New(Target{Service: &Service{Namespace: "blue", Name: "hook", Path: "/mutate"}, CABundle: ca}, dial, time.Now).Post(t.Context(), []byte("{}"))
 	if err == nil || !strings.HasPrefix(err.Error(), `Post "https://hook.blue.svc:443/mutate": tls: failed to verify certificate: x509: certificate is valid for example.com`) {
 		t.Error(err)
 	}
 	if dialled != "blue/hook" {
 		t.Errorf("dialled %q", dialled)
+	}
+}
+
+func TestCertificatesAreJudgedByTheClockThatIsGiven(t *testing.T) {
+	url, ca := server(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "{}") })
+	block, _ := pem.Decode(ca)
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, now := range map[string]time.Time{
+		"":                           cert.NotAfter.Add(-time.Hour),
+		"has expired or is not yet":  cert.NotAfter.Add(time.Hour),
+		"is not yet valid: current ": cert.NotBefore.Add(-time.Hour),
+	} {
+		_, err := New(Target{URL: url, CABundle: ca}, nil, func() time.Time { return now }).Post(t.Context(), []byte("{}"))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("at %s: %v, want %q", now, err, want)
+		}
 	}
 }

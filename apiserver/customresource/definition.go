@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -38,7 +39,7 @@ type definition struct {
 	replaced chan struct{}
 }
 
-func newDefinition(crd *apiextensionsv1.CustomResourceDefinition, writing *sync.RWMutex, dial callout.DialService) *definition {
+func newDefinition(crd *apiextensionsv1.CustomResourceDefinition, writing *sync.RWMutex, dial callout.DialService, now func() time.Time) *definition {
 	d := &definition{
 		crd: crd, group: crd.Spec.Group, names: crd.Status.AcceptedNames,
 		versions: map[string]*version{}, writing: writing, replaced: make(chan struct{}), hash: hashOf(crd),
@@ -50,7 +51,7 @@ func newDefinition(crd *apiextensionsv1.CustomResourceDefinition, writing *sync.
 		}
 	}
 	if isWebhook(crd.Spec.Conversion) {
-		d.webhook = newWebhook(crd.Spec.Conversion.Webhook, dial)
+		d.webhook = newWebhook(crd.Spec.Conversion.Webhook, dial, now)
 	}
 	d.types = sync.OnceValues(d.typeConverter)
 	if accepted(crd) && d.versions[d.storage] != nil {

@@ -144,7 +144,7 @@ func (d *Definitions) follow(e *cache.Event) {
 		if old != nil && old.crd.UID == crd.UID {
 			writing = old.writing
 		}
-		d.all[crd.Name] = newDefinition(crd, writing, d.dial)
+		d.all[crd.Name] = newDefinition(crd, writing, d.dial, d.now)
 	}
 	d.publish()
 	if old != nil {

@@ -30,7 +30,7 @@ type webhook struct {
 	broken error // why nobody can be asked
 }
 
-func newWebhook(c *apiextensionsv1.WebhookConversion, dial callout.DialService) *webhook {
+func newWebhook(c *apiextensionsv1.WebhookConversion, dial callout.DialService, now func() time.Time) *webhook {
 	if !slices.Contains(c.ConversionReviewVersions, "v1") {
 		return &webhook{broken: errors.New("no supported conversion review versions")}
 	}
@@ -46,7 +46,7 @@ func newWebhook(c *apiextensionsv1.WebhookConversion, dial callout.DialService) 
 			target.Service.Port = *s.Port
 		}
 	}
-	return &webhook{client: callout.New(target, dial)}
+	return &webhook{client: callout.New(target, dial, now)}
 }
 
 func (w *webhook) convert(in *unstructured.Unstructured, want schema.GroupVersion) (*unstructured.Unstructured, error) {

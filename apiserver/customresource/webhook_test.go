@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -70,7 +71,7 @@ func TestConversionWebhook(t *testing.T) {
 			hook := newWebhook(&apiextensionsv1.WebhookConversion{
 				ClientConfig:             &apiextensionsv1.WebhookClientConfig{URL: new(server.URL), CABundle: ca},
 				ConversionReviewVersions: []string{"v1"},
-			}, nil)
+			}, nil, time.Now)
 			in := empty(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Thing"})
 			in.SetName("a")
 			out, err := hook.convert(in, schema.GroupVersion{Group: "example.com", Version: "v2"})
@@ -98,7 +99,7 @@ func TestConversionWebhookIsAskedOverATrustedConnectionAlone(t *testing.T) {
 	defer server.Close()
 	hook := newWebhook(&apiextensionsv1.WebhookConversion{
 		ClientConfig: &apiextensionsv1.WebhookClientConfig{URL: new(server.URL)}, ConversionReviewVersions: []string{"v1"},
-	}, nil)
+	}, nil, time.Now)
 	in := empty(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Thing"})
 	if _, err := hook.convert(in, schema.GroupVersion{Group: "example.com", Version: "v2"}); err == nil {
 		t.Error("no error")
@@ -114,7 +115,7 @@ func TestConversionWebhookBehindAService(t *testing.T) {
 	hook := newWebhook(&apiextensionsv1.WebhookConversion{
 		ClientConfig:             &apiextensionsv1.WebhookClientConfig{Service: &apiextensionsv1.ServiceReference{Namespace: "blue", Name: "hook", Path: new("/convert"), Port: new(int32(8443))}},
 		ConversionReviewVersions: []string{"v1"},
-	}, dial)
+	}, dial, time.Now)
 	in := empty(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Thing"})
 	_, err := hook.convert(in, schema.GroupVersion{Group: "example.com", Version: "v2"})
 	want := `conversion webhook for example.com/v1, Kind=Thing failed: Post "https://hook.blue.svc:8443/convert?timeout=30s": nobody is there`

@@ -14,26 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // maxAnswer bounds an answer, in bytes.
 const maxAnswer = 1 << 20
-
-// FromKubeconfig reads where the service is from a file in kubeconfig's format: its cluster is the service, its user is us.
-func FromKubeconfig(path string) (*rest.Config, error) {
-	file, err := clientcmd.LoadFromFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the webhook's kubeconfig %s: %w", path, err)
-	}
-	config, err := clientcmd.NewDefaultClientConfig(*file, &clientcmd.ConfigOverrides{}).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("read the webhook's kubeconfig %s: %w", path, err)
-	}
-	config.Timeout = timeout
-	return config, nil
-}
 
 // ask posts a TokenReview; what looks like a passing trouble is tried again, as kube-apiserver does.
 func (a *Authenticator) ask(ctx context.Context, token string, audiences []string) (authenticationv1.TokenReviewStatus, error) {

@@ -19,6 +19,7 @@ import (
 
 	"coracle/authn"
 	"coracle/authn/memo"
+	"coracle/authn/remote"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 
 // Config says whom to ask, and how.
 type Config struct {
-	// Client is where the service is and how we prove who we are; see FromKubeconfig.
+	// Client is where the service is and how we prove who we are; see the package remote.
 	Client *rest.Config
 	// Version is that of the TokenReview: v1 or v1beta1.
 	Version string
@@ -64,7 +65,7 @@ func New(c Config) (*Authenticator, error) {
 	if u, err := url.Parse(c.Client.Host); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, fmt.Errorf("the authentication webhook's server %q is no URL, such as https://authn.example/authenticate", c.Client.Host)
 	}
-	client, err := rest.HTTPClientFor(c.Client)
+	client, err := remote.Client(c.Client, c.Now)
 	if err != nil {
 		return nil, fmt.Errorf("the authentication webhook's client: %w", err)
 	}

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"coracle/authn"
+	"coracle/authn/remote"
 )
 
 // service answers as it is told, in place of a network.
@@ -229,7 +230,7 @@ func TestAuthenticate_GivesUpOnASlowService(t *testing.T) {
 	})
 }
 
-func TestFromKubeconfig(t *testing.T) {
+func TestAuthenticate_AsAKubeconfigSays(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/authenticate" || r.Header.Get("Authorization") != "Bearer ours" {
 			t.Errorf("%s with %q", r.URL.Path, r.Header.Get("Authorization"))
@@ -243,7 +244,7 @@ clusters: [{name: c, cluster: {server: "` + server.URL + `/authenticate", insecu
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	client, err := FromKubeconfig(path)
+	client, err := remote.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}

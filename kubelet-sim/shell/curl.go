@@ -35,7 +35,7 @@ func curl(ctx context.Context, p *process, args []string, s Streams) int {
 		fmt.Fprintln(s.Err, "curl:", err)
 		return 2
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: a.insecure}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: a.insecure, Time: p.Now}
 	if a.caFile != "" {
 		data, err := p.Files.Read(p.path(a.caFile))
 		config.RootCAs = x509.NewCertPool()
@@ -72,7 +72,14 @@ func curl(ctx context.Context, p *process, args []string, s Streams) int {
 func (a *asked) failed(s Streams, err error) int {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
 	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && strings.Contains(invalid.Detail, " is before "):
+		fmt.Fprintln(s.Err, "curl: (60) SSL certificate problem: certificate is not yet valid")
+		return 60
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		fmt.Fprintln(s.Err, "curl: (60) SSL certificate problem: certificate has expired")
+		return 60
 	case errors.As(err, &unknown):
 		fmt.Fprintln(s.Err, "curl: (60) SSL certificate problem: unable to get local issuer certificate (--cacert /var/run/secrets/kubernetes.io/serviceaccount/ca.crt)")
 		return 60

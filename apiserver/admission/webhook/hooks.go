@@ -34,6 +34,7 @@ type Config struct {
 	Objects Objects
 	Authz   match.Authorizer // for matchConditions that ask it
 	Dial    callout.DialService
+	Now     func() time.Time // by which the certificates of webhooks are judged
 	Metrics *Metrics
 	Log     *slog.Logger
 }
@@ -127,7 +128,7 @@ func webhooksOf(obj runtime.Object) (configuration string, hooks []admissionregi
 func (a *asker) newHook(configuration string, index int, w *admissionregistrationv1.MutatingWebhook) *hook {
 	h := &hook{
 		MutatingWebhook: *w, configuration: configuration, id: fmt.Sprintf("%s/%s/%d", configuration, w.Name, index),
-		client: callout.New(target(&w.ClientConfig), a.Dial),
+		client: callout.New(target(&w.ClientConfig), a.Dial, a.Now),
 	}
 	h.criteria = match.New(w.NamespaceSelector, w.ObjectSelector, w.MatchPolicy)
 	for _, rule := range w.Rules {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -31,7 +32,7 @@ func (nothing) Namespace(string) *corev1.Namespace                 { return nil 
 
 func plugins(t testing.TB) (*Mutating, *Validating, *catalog.Kind) {
 	kinds := catalog.New(catalog.Builtin())
-	m, v := New(Config{Catalog: kinds, Objects: nothing{}, Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler)})
+	m, v := New(Config{Catalog: kinds, Objects: nothing{}, Now: time.Now, Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler)})
 	return m, v, kinds.ByKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
 }
 

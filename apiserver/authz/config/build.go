@@ -14,6 +14,7 @@ import (
 	"coracle/apiserver/authz/abac"
 	"coracle/apiserver/authz/node"
 	"coracle/apiserver/authz/webhook"
+	"coracle/authn/remote"
 	"coracle/rbac"
 )
 
@@ -21,6 +22,7 @@ import (
 type Parts struct {
 	RBAC *rbac.Policy
 	Node node.Authorizer
+	Now  func() time.Time // by which the certificates of webhooks are judged
 }
 
 // compiler compiles match conditions. Its environment takes a while to build, and few need one.
@@ -76,7 +78,7 @@ func (b *builder) webhook(name string, c *apiserver.WebhookConfiguration) (*webh
 	if c.ConnectionInfo.Type != apiserver.AuthorizationWebhookConnectionInfoTypeKubeConfigFile {
 		return nil, fmt.Errorf("the webhook %s must have connectionInfo of type KubeConfigFile: this server is not in a cluster", name)
 	}
-	client, err := webhook.FromKubeconfig(*c.ConnectionInfo.KubeConfigFile)
+	client, err := remote.Read(*c.ConnectionInfo.KubeConfigFile)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +86,7 @@ func (b *builder) webhook(name string, c *apiserver.WebhookConfiguration) (*webh
 		client.Timeout = c.Timeout.Duration
 	}
 	made := webhook.Config{
+		Now:             b.parts.Now,
 		Name:            name,
 		Client:          client,
 		Version:         c.SubjectAccessReviewVersion,

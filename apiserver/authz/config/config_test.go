@@ -34,7 +34,7 @@ func parts() Parts {
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "r"}, Rules: []rbacv1.PolicyRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"pods"}}}},
 		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "b"}, RoleRef: rbacv1.RoleRef{Kind: "ClusterRole", Name: "r"}, Subjects: []rbacv1.Subject{{Kind: "User", Name: "ann"}}},
 	)
-	return Parts{RBAC: policy, Node: node.Authorizer{Graph: node.NewGraph()}}
+	return Parts{RBAC: policy, Node: node.Authorizer{Graph: node.NewGraph()}, Now: time.Now}
 }
 
 func write(t *testing.T, name, text string) string {

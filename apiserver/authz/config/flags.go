@@ -15,7 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/apis/apiserver/load"
 	"k8s.io/apiserver/pkg/apis/apiserver/validation"
 
-	"coracle/apiserver/authz/webhook"
+	"coracle/authn/remote"
 )
 
 // Flags are the settings by kube-apiserver's names.
@@ -81,7 +81,7 @@ func (f Flags) configuration() *apiserver.AuthorizationConfiguration {
 				CacheAuthorizedRequests:    f.AuthorizedTTL != 0,
 				UnauthorizedTTL:            metav1.Duration{Duration: f.UnauthorizedTTL},
 				CacheUnauthorizedRequests:  f.UnauthorizedTTL != 0,
-				Timeout:                    metav1.Duration{Duration: webhook.DefaultTimeout},
+				Timeout:                    metav1.Duration{Duration: remote.Patience},
 				FailurePolicy:              apiserver.FailurePolicyNoOpinion,
 				SubjectAccessReviewVersion: f.WebhookVersion,
 				ConnectionInfo: apiserver.WebhookConnectionInfo{

@@ -13,32 +13,13 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // maxAnswer bounds an answer, in bytes.
 const maxAnswer = 1 << 20
 
-// DefaultTimeout bounds one question, the answer's body included.
-const DefaultTimeout = 30 * time.Second
-
 // backoff between attempts; a failure that looks passing is tried again.
 var backoff = wait.Backoff{Duration: 500 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 5}
-
-// FromKubeconfig reads where the service is from a kubeconfig file: its cluster is the service, its user is us.
-func FromKubeconfig(path string) (*rest.Config, error) {
-	file, err := clientcmd.LoadFromFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the webhook's kubeconfig %s: %w", path, err)
-	}
-	config, err := clientcmd.NewDefaultClientConfig(*file, &clientcmd.ConfigOverrides{}).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("read the webhook's kubeconfig %s: %w", path, err)
-	}
-	config.Timeout = DefaultTimeout
-	return config, nil
-}
 
 // ask posts the review, several times if need be.
 func (w *Authorizer) ask(ctx context.Context, review *authorizationv1.SubjectAccessReview) (authorizationv1.SubjectAccessReviewStatus, error) {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"coracle/apiserver/authz"
+	"coracle/authn/remote"
 	"coracle/rbac"
 )
 
@@ -29,6 +30,7 @@ type Config struct {
 	OnError authz.Verdict
 	// Match tells which requests the webhook is asked about, nil for all. Its error is no answer.
 	Match func(context.Context, *authorizationv1.SubjectAccessReview) (bool, error)
+	Now   func() time.Time
 }
 
 const (
@@ -37,6 +39,12 @@ const (
 	// to fill the memory.
 	cachedSize = 10000
 )
+
+// clock tells the time as a method.
+type clock func() time.Time
+
+// Now is the time.
+func (c clock) Now() time.Time { return c() }
 
 // Authorizer is one webhook. It may be used from many goroutines.
 type Authorizer struct {
@@ -53,12 +61,12 @@ func New(c Config) (*Authorizer, error) {
 	case c.OnError == authz.Allow:
 		return nil, errors.New("a webhook that does not answer cannot allow")
 	}
-	client, err := rest.HTTPClientFor(c.Client)
+	client, err := remote.Client(c.Client, c.Now)
 	if err != nil {
 		return nil, err
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Authorizer{config: c, client: client, answers: cache.NewLRUExpireCache(cachedAnswers)}, nil
+	return &Authorizer{config: c, client: client, answers: cache.NewLRUExpireCacheWithClock(cachedAnswers, clock(c.Now))}, nil
 }
 
 // Name is the configured name.

@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"coracle/apiserver/authz"
+	"coracle/authn/remote"
 	"coracle/rbac"
 )
 
@@ -69,7 +70,7 @@ func status(fields string) string {
 
 func authorizer(t *testing.T, s *service, change func(*Config)) *Authorizer {
 	t.Helper()
-	c := Config{Name: "test", Version: "v1", Client: &rest.Config{Host: "https://authz.example.com/authorize", Transport: s},
+	c := Config{Now: time.Now, Name: "test", Version: "v1", Client: &rest.Config{Host: "https://authz.example.com/authorize", Transport: s},
 		AuthorizedTTL: 5 * time.Minute, UnauthorizedTTL: 30 * time.Second}
 	if change != nil {
 		change(&c)
@@ -135,7 +136,7 @@ func TestAuthorize_StopsReadingAnEndlessAnswer(t *testing.T) {
 	client := &rest.Config{Host: "https://authz.example.com/", Transport: transport(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(io.LimitReader(body, 100*maxAnswer))}, nil
 	})}
-	w, err := New(Config{Name: "test", Version: "v1", Client: client})
+	w, err := New(Config{Now: time.Now, Name: "test", Version: "v1", Client: client})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +303,7 @@ func sorted(t *testing.T, text string) string {
 	return string(out)
 }
 
-func TestFromKubeconfig(t *testing.T) {
+func TestAuthorize_AsAKubeconfigSays(t *testing.T) {
 	var got string
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization")
@@ -323,11 +324,11 @@ func TestFromKubeconfig(t *testing.T) {
 			"clusters":[{"name":"s","cluster":{"server":"%s/authorize"%s}}],"users":[{"name":"u","user":{"token":"secret"}}]}`, server.URL, extra)
 	}
 	ask := func(path string) authz.Opinion {
-		config, err := FromKubeconfig(path)
+		config, err := remote.Read(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := New(Config{Name: "test", Version: "v1", Client: config})
+		w, err := New(Config{Now: time.Now, Name: "test", Version: "v1", Client: config})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -340,7 +341,7 @@ func TestFromKubeconfig(t *testing.T) {
 		t.Errorf("a service with an unknown certificate: %v, %v", o.Verdict, o.Err)
 	}
 	for _, path := range []string{filepath.Join(dir, "absent"), file("empty", ""), file("broken", "{")} {
-		if _, err := FromKubeconfig(path); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := remote.Read(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
