@@ -35,7 +35,7 @@ const maxShown = 10
 
 // Question is what a chain is judged by.
 type Question struct {
-	Authorities map[string][]*x509.Certificate // those that are known, by name
+	Authorities map[string][]*x509.Certificate // those that are known, by name; none where that is not to be judged
 	Usage       x509.ExtKeyUsage               // Any: whichever the certificate has
 	Name        string                         // that it is to be for; "" for any
 	Now         time.Time
@@ -51,7 +51,9 @@ func Judge(chain []*x509.Certificate, q Question) Judgement {
 	add := func(check string, good bool, format string, args ...any) {
 		j.Findings = append(j.Findings, Finding{Check: check, Good: good, Says: fmt.Sprintf(format, args...)})
 	}
-	if by, err := q.chain(chain); err != nil {
+	if len(q.Authorities) == 0 {
+		j.Findings = append(j.Findings, Finding{Check: "chain", Unknown: true, Says: fmt.Sprintf("signed by %s, as it says; there is no cluster to hold that against", leaf.Issuer)})
+	} else if by, err := q.chain(chain); err != nil {
 		add("chain", false, "%v", err)
 	} else {
 		add("chain", true, "signed by %s", by)

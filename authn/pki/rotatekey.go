@@ -12,10 +12,13 @@ import (
 
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
+// ErrNoAuthority is returned when a directory is no cluster's.
+var ErrNoAuthority = errors.New("there is no cluster's authority")
+
 // existingDirectory opens a directory of certificates that is there: nothing is made by looking.
 func existingDirectory(name string) (*directory, error) {
 	if _, err := os.Stat(filepath.Join(name, clusterCA+".crt")); err != nil {
-		return nil, fmt.Errorf("there is no cluster's authority in %s: name the cluster's data directory with --data-dir, or start one with `coracle up`", name)
+		return nil, fmt.Errorf("%w in %s: name the cluster's data directory with --data-dir, or start one with `coracle up`", ErrNoAuthority, name)
 	}
 	root, err := os.OpenRoot(name)
 	if err != nil {

@@ -36,7 +36,8 @@ func pkiShowCommand() *cobra.Command {
 what it is used for, for that name, and in force?
 
 NAME is one of those that coracle pki list has; FILE holds PEM, or is a kubeconfig, of which what its current context uses is
-judged: certificate, key and authority, in it or in files that it names. From HOST:PORT is taken what is served there, and
+judged: certificate, key and authority, in it or in files that it names. Where there is no cluster, files and endpoints are read
+all the same, and who signed them has a question mark. From HOST:PORT is taken what is served there, and
 nothing is sent. What cannot be judged by looking, such as a token, has a question mark. The exit code is 1 when something is
 wrong.`,
 		Example: `  coracle pki show apiserver
@@ -57,7 +58,12 @@ wrong.`,
 			return err
 		}
 		q := pki.Question{Usage: x509.ExtKeyUsageAny, Name: name, Now: time.Now()}
-		if q.Authorities, err = pki.Authorities(r.Dir); err != nil {
+		q.Authorities, err = pki.Authorities(r.Dir)
+		nowhere := errors.Is(err, pki.ErrNoAuthority) && files.dataDir == "" // files and endpoints can be read all the same
+		if err != nil && !nowhere {
+			return err
+		}
+		if _, no := os.Stat(args[0]); nowhere && no != nil && !strings.Contains(args[0], ":") {
 			return err
 		}
 		shown := shownCertificate{Source: args[0]}
