@@ -45,7 +45,8 @@ func (f clientFactory) asAccount(name string, by kubernetes.Interface) *rest.Con
 	return f.config("kube-controller-manager", &accountTransport{next: &transport{handler: f.handler}, name: name, by: by, now: f.now})
 }
 
-// accountTransport adds a service account's token to requests, and asks for a new one in time.
+// accountTransport adds a service account's token to requests, and asks for a new one in time; after a refusal too, for the key
+// that signed it may be forgotten, or the account be another of the same name.
 type accountTransport struct {
 	next http.RoundTripper
 	name string
@@ -70,7 +71,20 @@ func (t *accountTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+token)
-	return t.next.RoundTrip(r)
+	answer, err := t.next.RoundTrip(r)
+	if err == nil && answer.StatusCode == http.StatusUnauthorized {
+		t.forget(token)
+	}
+	return answer, err
+}
+
+// forget has the next request ask for a token, unless there is another already.
+func (t *accountTransport) forget(token string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.token == token {
+		t.renew = time.Time{}
+	}
 }
 
 func (t *accountTransport) current(ctx context.Context) (string, error) {
