@@ -60,3 +60,41 @@ func BenchmarkBareCommit(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCreate_AfterMuchWasForgotten: a compaction frees pages by the thousand, and no later write is to pay for them.
+func BenchmarkCreate_AfterMuchWasForgotten(b *testing.B) {
+	s, err := Open(filepath.Join(b.TempDir(), "bench.db"), Options{NoSync: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	value := make([]byte, 2048)
+	var wg sync.WaitGroup
+	for w := range 64 {
+		wg.Go(func() {
+			for i := range 1000 {
+				k := fmt.Sprintf("/gone/%d-%d", w, i)
+				rev, err := s.Create(b.Context(), k, value)
+				if err == nil {
+					_, err = s.Delete(b.Context(), k, rev)
+				}
+				if err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	revision, err := s.Revision(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := s.Compact(b.Context(), revision); err != nil {
+		b.Fatal(err)
+	}
+	for i := 0; b.Loop(); i++ {
+		if _, err := s.Create(b.Context(), fmt.Sprintf("/new/%d", i), value); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -19,53 +19,63 @@ const (
 	metaChecksum = 56 // offset of the checksum, which covers what is before it
 )
 
-// precheck tells whether a file can be given to bbolt. One that is missing or empty can: it is begun anew.
-func precheck(path string) error {
+// precheck tells whether a file can be given to bbolt, and whether it was closed. One that is missing or empty can be given: it is
+// begun anew.
+func precheck(path string) (closed bool, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return true, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !info.Mode().IsRegular() {
-		return errors.New("it is no regular file")
+		return false, errors.New("it is no regular file")
 	}
 	if info.Size() == 0 {
-		return nil
+		return true, nil
 	}
-	var newest uint64
-	var needed int64
+	m, err := newestMeta(f)
+	if err != nil {
+		return false, err
+	}
+	if needed := m.pages * m.pageSize; info.Size() < needed {
+		return false, fmt.Errorf("it has %d bytes, and should have at least %d", info.Size(), needed)
+	}
+	return m.freelist != noFreelist, nil
+}
+
+// newestMeta is the meta page that counts.
+func newestMeta(f io.ReaderAt) (newest meta, err error) {
 	for page, size := int64(0), int64(os.Getpagesize()); page < 2; page++ {
 		b := make([]byte, metaLength)
 		if _, err := f.ReadAt(b, page*size+pageHeader); err != nil && !errors.Is(err, io.EOF) {
-			return err
+			return meta{}, err
 		}
 		m, ok := readMeta(b)
 		if !ok {
 			continue
 		}
-		if m.transaction >= newest {
-			newest, needed = m.transaction, m.pages*m.pageSize
+		if m.transaction >= newest.transaction {
+			newest = m
 		}
 		size = m.pageSize
 	}
-	switch {
-	case needed == 0:
-		return errors.New("it does not begin as a database does")
-	case info.Size() < needed:
-		return fmt.Errorf("it has %d bytes, and should have at least %d", info.Size(), needed)
+	if newest.pages == 0 {
+		return meta{}, errors.New("it does not begin as a database does")
 	}
-	return nil
+	return newest, nil
 }
 
 type meta struct {
 	pageSize    int64
+	root        uint64 // page of the topmost bucket
+	freelist    uint64 // page of the list, or noFreelist
 	pages       int64
 	transaction uint64
 }
@@ -81,6 +91,8 @@ func readMeta(b []byte) (meta, bool) {
 	}
 	m := meta{
 		pageSize:    int64(binary.NativeEndian.Uint32(b[8:])),
+		root:        binary.NativeEndian.Uint64(b[16:]),
+		freelist:    binary.NativeEndian.Uint64(b[32:]),
 		pages:       int64(binary.NativeEndian.Uint64(b[40:])),
 		transaction: binary.NativeEndian.Uint64(b[48:]),
 	}

@@ -71,27 +71,27 @@ func Open(path string, o Options) (_ *Store, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("the directory of %s cannot be made: %w", path, err)
 	}
-	if err := precheck(path); errors.Is(err, os.ErrPermission) {
+	closed, err := precheck(path)
+	if errors.Is(err, os.ErrPermission) {
 		return nil, fmt.Errorf("%s cannot be opened: permission denied; check who owns it, or choose another directory", path)
 	} else if err != nil {
 		return nil, damaged(path, err)
 	}
+	if !closed {
+		if err := rewalk(path, o); err != nil {
+			return nil, err
+		}
+	}
 	db, err := bolt.Open(path, 0o600, &bolt.Options{
-		Timeout:      o.LockTimeout,
-		NoSync:       o.NoSync,
-		FreelistType: bolt.FreelistMapType,
+		Timeout:        o.LockTimeout,
+		NoSync:         o.NoSync,
+		FreelistType:   bolt.FreelistMapType,
+		NoFreelistSync: true, // but for Close, see walk
 		// A first mapping that is large enough is not replaced while reads are under way.
 		InitialMmapSize: 16 << 20,
 	})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fmt.Errorf("%s is in use: another coracle runs on this directory; stop it, or choose another directory", path)
-	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("%s cannot be opened: permission denied; check who owns it, or choose another directory", path)
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, damaged(path, err)
-	case err != nil:
-		return nil, damaged(path, err)
+	if err != nil {
+		return nil, notOpened(path, err)
 	}
 	s := &Store{
 		db:        db,
@@ -106,6 +106,38 @@ func Open(path string, o Options) (_ *Store, err error) {
 	}
 	go s.commitLoop()
 	return s, nil
+}
+
+// rewalk looks at all pages of a file that was not closed. Nobody else writes to it meanwhile.
+func rewalk(path string, o Options) error {
+	hold, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: o.LockTimeout, ReadOnly: true})
+	if err != nil {
+		return notOpened(path, err)
+	}
+	defer hold.Close()
+	f, err := os.Open(path)
+	if err != nil {
+		return notOpened(path, err)
+	}
+	defer f.Close()
+	m, err := newestMeta(f)
+	if err == nil {
+		err = (&walk{file: f, meta: m}).all()
+	}
+	if err != nil {
+		return damaged(path, err)
+	}
+	return nil
+}
+
+func notOpened(path string, err error) error {
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return fmt.Errorf("%s is in use: another coracle runs on this directory; stop it, or choose another directory", path)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%s cannot be opened: permission denied; check who owns it, or choose another directory", path)
+	}
+	return damaged(path, err)
 }
 
 func damaged(path string, err error) error {
@@ -338,7 +370,18 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.committed
 		s.endWatches()
-		s.closeErr = s.db.Close()
+		s.closeErr = errors.Join(s.writeFreelist(), s.db.Close())
 	})
 	return s.closeErr
+}
+
+// writeFreelist writes down which pages are free, unless that stands in the file as it is: then the next start need not look.
+func (s *Store) writeFreelist() error {
+	if closed, err := precheck(s.db.Path()); err == nil && closed {
+		return nil
+	}
+	s.db.NoFreelistSync = false
+	return s.db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketMeta).Put(metaRevision, revisionKey(s.revision.Load()))
+	})
 }
