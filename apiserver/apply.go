@@ -1,8 +1,10 @@
 package apiserver
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,20 +24,15 @@ import (
 // An object that is not there is created.
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
-	wanted, err := c.readApplied(body, c.kind.GroupVersionKind)
+	wanted, doubts, err := c.readApplied(body, c.kind.GroupVersionKind)
 	if err != nil {
 		return err
 	}
-	doubts := yaml.UnmarshalStrict(body.Bytes, &map[string]any{})
 	force := opts.Force != nil && *opts.Force
 	merge := func(live runtime.Object) (runtime.Object, error) {
 		obj, err := c.Owners.Apply(c.kind, c.sub.Name, live, wanted, opts.FieldManager, force)
-		switch validation := fieldValidation(opts.FieldValidation); {
-		case err != nil || doubts == nil || validation == metav1.FieldValidationIgnore:
-		case validation == metav1.FieldValidationStrict:
-			return nil, apierrors.NewBadRequest(fmt.Sprintf("error strict decoding patch: %v", doubts))
-		default:
-			warnAll(c.r.Context(), []string{doubts.Error()})
+		if err == nil {
+			err = c.tellDoubts(doubts, opts)
 		}
 		return obj, err
 	}
@@ -91,27 +88,82 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 	})
 }
 
-// readApplied reads what somebody wants of an object of a kind.
-func (c *call) readApplied(body wire.Body, want schema.GroupVersionKind) (*unstructured.Unstructured, error) {
-	wanted := &unstructured.Unstructured{Object: map[string]any{}}
-	asJSON, err := yaml.YAMLToJSON(body.Bytes)
-	if err != nil {
-		err = fmt.Errorf("error converting YAML to JSON: %w", err)
-	} else { // whole numbers stay whole
-		err = kjson.UnmarshalCaseSensitivePreserveInts(asJSON, &wanted.Object)
-	}
-	if err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+// readApplied reads what somebody wants of an object of a kind. doubts is what a strict reader does not like about it.
+func (c *call) readApplied(body wire.Body, want schema.GroupVersionKind) (wanted *unstructured.Unstructured, doubts, err error) {
+	wanted = &unstructured.Unstructured{}
+	var simple bool
+	if wanted.Object, simple = simpleJSON(body.Bytes); !simple {
+		if wanted.Object, err = fromYAML(body.Bytes); err != nil {
+			return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
+		}
+		doubts = yaml.UnmarshalStrict(body.Bytes, &map[string]any{})
 	}
 	switch {
 	case len(wanted.GetManagedFields()) > 0:
-		return nil, apierrors.NewBadRequest("metadata.managedFields must be nil")
+		return nil, nil, apierrors.NewBadRequest("metadata.managedFields must be nil")
 	case wanted.GroupVersionKind() != want:
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("invalid object type: %v", wanted.GroupVersionKind()))
+		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("invalid object type: %v", wanted.GroupVersionKind()))
 	case wanted.GetName() != "" && wanted.GetName() != c.info.Name:
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", wanted.GetName(), c.info.Name))
+		return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", wanted.GetName(), c.info.Name))
 	}
-	return wanted, nil
+	return wanted, doubts, nil
+}
+
+// tellDoubts tells of what a strict reader does not like about what is applied, as the client wants to hear it.
+func (c *call) tellDoubts(doubts error, opts *metav1.PatchOptions) error {
+	switch validation := fieldValidation(opts.FieldValidation); {
+	case doubts == nil || validation == metav1.FieldValidationIgnore:
+	case validation == metav1.FieldValidationStrict:
+		return apierrors.NewBadRequest(fmt.Sprintf("error strict decoding patch: %v", doubts))
+	default:
+		warnAll(c.r.Context(), []string{doubts.Error()})
+	}
+	return nil
+}
+
+func fromYAML(text []byte) (map[string]any, error) {
+	asJSON, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		return nil, fmt.Errorf("error converting YAML to JSON: %w", err)
+	}
+	object := map[string]any{}
+	return object, kjson.UnmarshalCaseSensitivePreserveInts(asJSON, &object) // whole numbers stay whole
+}
+
+// simpleJSON reads YAML that is JSON, as programs write it, without the detour. It says false of anything that a reader of YAML
+// might understand otherwise, or not like: what is no plain text, escapes, merge keys, fractions, long keys, what is there twice.
+func simpleJSON(text []byte) (map[string]any, bool) {
+	const longKey = 1000 // YAML's are 1024 characters long at most
+	if len(text) == 0 || text[0] != '{' || bytes.Contains(text, []byte("<<")) {
+		return nil, false
+	}
+	for _, b := range text {
+		if b < ' ' && b != '\n' || b >= 0x7f || b == '\\' {
+			return nil, false
+		}
+	}
+	object := map[string]any{}
+	doubts, err := kjson.UnmarshalStrict(text, &object)
+	if err != nil || len(doubts) > 0 {
+		return nil, false
+	}
+	var plain func(v any) bool
+	plain = func(v any) bool {
+		switch v := v.(type) {
+		case map[string]any:
+			for key, below := range v {
+				if len(key) > longKey || !plain(below) {
+					return false
+				}
+			}
+		case []any:
+			return !slices.ContainsFunc(v, func(below any) bool { return !plain(below) })
+		case float64:
+			return false
+		}
+		return true
+	}
+	return object, plain(object)
 }
 
 // mayCreate asks for the permission to create where an update or apply would: `patch` alone does not give it.

@@ -112,7 +112,7 @@ func (c *call) patchScale(f wire.Format) error {
 
 // applyScale merges a Scale that somebody wants, and makes the number theirs.
 func (c *call) applyScale(f wire.Format, body wire.Body, opts *metav1.PatchOptions) error {
-	wanted, err := c.readApplied(body, c.sub.Kind)
+	wanted, doubts, err := c.readApplied(body, c.sub.Kind)
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,9 @@ func (c *call) applyScale(f wire.Format, body wire.Body, opts *metav1.PatchOptio
 	force := opts.Force != nil && *opts.Force
 	return c.rescale(f, opts, dryRun(opts.DryRun), true, func(now *autoscalingv1.Scale) (*autoscalingv1.Scale, error) {
 		merged, err := owners.Apply(now, wanted, opts.FieldManager, force)
+		if err == nil {
+			err = c.tellDoubts(doubts, opts)
+		}
 		if err != nil {
 			return nil, err
 		}
