@@ -1,6 +1,7 @@
 package fieldowner
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
@@ -18,8 +19,8 @@ import (
 // Apply merges what a manager wants into an object that is there, and returns the new one. It neither changes live nor keeps it.
 // Errors: a Conflict that names the managers that own what is wanted otherwise, unless it is forced.
 //
-// Merging goes through managedfields, as do conflicts; but of an object it is shown only what the manager wants now and has
-// wanted before: nothing else can change.
+// Merging goes through managedfields, as do conflicts; but of an object, and of what others own of it, it is shown only what the
+// manager wants now and has wanted before: nothing else can change.
 func (o *Owners) Apply(k *catalog.Kind, subresource string, live runtime.Object, wanted *unstructured.Unstructured, manager string, force bool) (runtime.Object, error) {
 	fm, err := o.Manager(k, subresource)
 	if err != nil {
@@ -31,6 +32,14 @@ func (o *Owners) Apply(k *catalog.Kind, subresource string, live runtime.Object,
 	}
 	some, rest := k.New(), k.New()
 	part.Cut(some, live, parts)
+	m, err := meta.Accessor(some)
+	if err != nil {
+		return nil, err
+	}
+	owners, others := setAside(m.GetManagedFields(), parts, metav1.ManagedFieldsEntry{
+		Manager: cmp.Or(manager, "unknown"), Operation: metav1.ManagedFieldsOperationApply, APIVersion: k.GroupVersion().String(), Subresource: subresource,
+	})
+	m.SetManagedFields(owners)
 	some = some.DeepCopyObject()
 	some.GetObjectKind().SetGroupVersionKind(k.GroupVersionKind)
 	merged, err := fm.Apply(some, wanted, manager, force)
@@ -40,6 +49,13 @@ func (o *Owners) Apply(k *catalog.Kind, subresource string, live runtime.Object,
 	if reflect.TypeOf(merged) != reflect.TypeOf(live) {
 		return nil, fmt.Errorf("%T became %T by applying", live, merged)
 	}
+	if m, err = meta.Accessor(merged); err != nil {
+		return nil, err
+	}
+	if owners, ok = others.putBack(m.GetManagedFields()); !ok {
+		return fm.Apply(live.DeepCopyObject(), wanted, manager, force)
+	}
+	m.SetManagedFields(owners)
 	part.Complete(rest, live, parts)
 	part.Complete(merged, rest.DeepCopyObject(), parts)
 	return merged, nil
@@ -72,7 +88,7 @@ func (o *Owners) partsApplied(k *catalog.Kind, subresource string, live runtime.
 		if e.FieldsV1 == nil {
 			return nil, false
 		}
-		had, ok := readSet(e.FieldsV1.Raw)
+		had, ok := readAbout(e.FieldsV1.Raw, nil, nil)
 		if !ok {
 			return nil, false
 		}

@@ -57,6 +57,13 @@ func TestAppliesAsToTheWhole(t *testing.T) {
 						t.Fatalf("%s (-whole +part):\n%s\n%s\n%s", where, diff, before, text(t, wanted))
 					}
 					live = got
+					if rnd.IntN(2) == 0 { // somebody else comes to own something in between
+						changed := live.DeepCopyObject()
+						changed.(metav1.Object).SetLabels(map[string]string{"step": fmt.Sprint(step)})
+						changed.(metav1.Object).SetFinalizers([]string{fmt.Sprint("example.com/", rnd.IntN(3))})
+						owners.Note(k, "", changed, live, "editor", time.Now())
+						live = changed
+					}
 				}
 			}
 		})

@@ -125,7 +125,7 @@ func reown(owners []metav1.ManagedFieldsEntry, set, gone *node, entry metav1.Man
 	given := set.owned()
 	noted := make([]metav1.ManagedFieldsEntry, 0, len(owners)+1)
 	for _, e := range owners {
-		has, ok := readSet(e.FieldsV1.Raw)
+		has, ok := readAbout(e.FieldsV1.Raw, set, gone)
 		if !ok {
 			return nil, false
 		}

@@ -15,9 +15,12 @@ type node struct {
 	key      string // the path element as it stands between the quotes of JSON: f:spec, k:{\"name\":\"main\"}
 	member   bool   // the field itself belongs to the set
 	children []node // in the order of fieldpath.PathElement
+	unread   string // instead of both: the text of what nobody has asked about
 }
 
-func (n *node) empty() bool { return n == nil || !n.member && len(n.children) == 0 }
+func (n *node) empty() bool {
+	return n == nil || !n.member && len(n.children) == 0 && n.unread == ""
+}
 
 // maxDepth bounds the nesting of a set that is read. No kind of Kubernetes is half as deep.
 const maxDepth = 100
@@ -25,7 +28,25 @@ const maxDepth = 100
 // readSet reads a set in the form in which this package and managedfields write it, without white space and in order.
 // It says false of any other form.
 func readSet(raw []byte) (*node, bool) {
-	r := reader{rest: string(raw)}
+	r := reader{rest: string(raw), all: true}
+	return r.set()
+}
+
+// readAbout reads as much of a set as it takes to subtract or add two others: what is below any other field stays text. Most
+// changes are about little of what somebody owns.
+func readAbout(raw []byte, a, b *node) (*node, bool) {
+	r := reader{rest: string(raw), about: [2]*node{a, b}}
+	return r.set()
+}
+
+type reader struct {
+	rest  string
+	all   bool
+	about [2]*node // what is to be read if not all, below the field that is being read
+	stack []node   // the children of those that are being read
+}
+
+func (r *reader) set() (*node, bool) {
 	n := &node{}
 	if !r.object(n, maxDepth) || len(r.rest) != 0 {
 		return nil, false
@@ -34,9 +55,47 @@ func readSet(raw []byte) (*node, bool) {
 	return n, true
 }
 
-type reader struct {
-	rest  string
-	stack []node // the children of those that are being read
+// below reads what stands behind a field's name.
+func (r *reader) below(child *node, depth int) bool {
+	if r.all {
+		return r.object(child, depth)
+	}
+	outer := r.about
+	r.about = [2]*node{outer[0].child(child.key), outer[1].child(child.key)}
+	defer func() { r.about = outer }()
+	if r.about[0] != nil || r.about[1] != nil || strings.HasPrefix(r.rest, "{}") {
+		return r.object(child, depth)
+	}
+	return r.skip(child)
+}
+
+// skip leaves what stands there unread.
+func (r *reader) skip(n *node) bool {
+	open, quoted := 0, false
+	for i := 0; i < len(r.rest); i++ {
+		switch b := r.rest[i]; {
+		case quoted:
+			switch b {
+			case '\\':
+				i++
+			case '"':
+				quoted = false
+			}
+		case b == '"':
+			quoted = true
+		case b == '{':
+			open++
+		case b == '}':
+			if open--; open == 0 {
+				n.unread, r.rest = r.rest[:i+1], r.rest[i+1:]
+				return true
+			}
+		}
+		if open == 0 {
+			return false // no object
+		}
+	}
+	return false
 }
 
 func (r *reader) take(b byte) bool {
@@ -62,7 +121,7 @@ func (r *reader) object(n *node, depth int) bool {
 			return false
 		}
 		child := node{key: key}
-		if !r.object(&child, depth-1) {
+		if !r.below(&child, depth-1) {
 			return false
 		}
 		switch {
@@ -108,7 +167,7 @@ func (n *node) text() []byte { return n.write(make([]byte, 0, n.size())) }
 
 // size is how long that is, or a little more.
 func (n *node) size() int {
-	size := len(`{}`)
+	size := len(`{}`) + len(n.unread)
 	if n.member {
 		size += len(`".":{},`)
 	}
@@ -120,6 +179,9 @@ func (n *node) size() int {
 
 // write appends a set as FieldsV1.
 func (n *node) write(b []byte) []byte {
+	if n.unread != "" {
+		return append(b, n.unread...)
+	}
 	b = append(b, '{')
 	if n.member && len(n.children) > 0 {
 		b = append(b, `".":{},`...)
@@ -137,6 +199,9 @@ func (n *node) write(b []byte) []byte {
 }
 
 func (n *node) child(key string) *node {
+	if n == nil {
+		return nil
+	}
 	for i := range n.children {
 		if n.children[i].key == key {
 			return &n.children[i]
@@ -165,6 +230,9 @@ func (n *node) subtract(o *node) bool {
 
 // add puts the fields of o into n. It says false if two path elements cannot be put into order.
 func (n *node) add(o *node) bool {
+	if n.unread != "" || o.unread != "" {
+		return false
+	}
 	n.member = n.member || o.member
 	for i := range o.children {
 		more := &o.children[i]

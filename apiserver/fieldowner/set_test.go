@@ -89,3 +89,32 @@ func TestSet_Algebra(t *testing.T) {
 		})
 	}
 }
+
+// FuzzReadAbout: what is left unread makes no difference to what is subtracted and added.
+func FuzzReadAbout(f *testing.F) {
+	const has = `{"f:metadata":{"f:labels":{".":{},"f:app":{},"f:tier":{}}},"f:spec":{"f:containers":{"k:{\"name\":\"b\"}":{".":{},"f:image":{}}},"f:nodeName":{}},"f:status":{}}`
+	f.Add(has, `{"f:metadata":{"f:labels":{"f:app":{}}}}`, `{"f:spec":{"f:nodeName":{}}}`)
+	f.Add(has, `{"f:spec":{}}`, `{"f:spec":{"f:containers":{"k:{\"name\":\"b\"}":{"f:tty":{}}}}}`)
+	f.Add(has, `{"f:spec":{"f:containers":{"k:{\"name\":\"b\"}":{".":{},"f:image":{}}}}}`, `{"f:a":{"f:b":{}}}`)
+	f.Fuzz(func(t *testing.T, raw, less, more string) {
+		n, ok := readSet([]byte(raw))
+		a, also := readSet([]byte(less))
+		b, too := readSet([]byte(more))
+		if !ok || !also || !too {
+			return
+		}
+		part, ok := readAbout([]byte(raw), a, b)
+		if !ok {
+			t.Fatalf("%s is read as a whole, and not in part", raw)
+		}
+		if got, want := part.subtract(a), n.subtract(a); got != want {
+			t.Errorf("subtracting %s from %s changes it: %t, of the whole: %t", less, raw, got, want)
+		}
+		if got, want := part.add(b), n.add(b); got != want {
+			t.Errorf("adding %s to %s: %t, to the whole: %t", more, raw, got, want)
+		}
+		if diff := cmp.Diff(string(n.write(nil)), string(part.write(nil))); diff != "" {
+			t.Errorf("%s less %s and more %s (-whole +part):\n%s", raw, less, more, diff)
+		}
+	})
+}
