@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -115,24 +116,31 @@ func (s *Server) send(w http.ResponseWriter, f wire.Format, code int, obj runtim
 	s.sendBytes(w, f, code, b)
 }
 
-// sendBytes answers with an object that is encoded already.
+// sendBytes answers with an object that is encoded already, but for the line feed at its end, perhaps. That is written by itself: the
+// bytes may be a stored object's, which many answer with, or very many.
 func (s *Server) sendBytes(w http.ResponseWriter, f wire.Format, code int, b []byte) {
 	h := w.Header()
 	h.Set("Content-Type", f.ContentType(false))
-	if f.Gzip && len(b) > gzipFrom {
+	end := ""
+	if f.Ends() && (len(b) == 0 || b[len(b)-1] != '\n') {
+		end = "\n"
+	}
+	if f.Gzip && len(b)+len(end) > gzipFrom {
 		h.Set("Content-Encoding", "gzip")
 		h.Add("Vary", "Accept-Encoding")
 		w.WriteHeader(code)
 		z := s.compressors.Get().(*gzip.Writer)
 		z.Reset(w)
 		z.Write(b)
+		io.WriteString(z, end)
 		z.Close() // a client that is gone cannot be told
 		s.compressors.Put(z)
 		return
 	}
-	h["Content-Length"] = []string{fmt.Sprint(len(b))}
+	h["Content-Length"] = []string{strconv.Itoa(len(b) + len(end))}
 	w.WriteHeader(code)
 	w.Write(b)
+	io.WriteString(w, end)
 }
 
 const (

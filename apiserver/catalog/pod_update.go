@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/diff"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"coracle/apiserver/part"
 )
 
 // updatable is what Kubernetes says can be changed of a pod that exists. Its service account cannot: else whoever may
@@ -45,12 +48,12 @@ func validatePodUpdate(p, old *corev1.Pod) errorList {
 	}
 	errs = append(errs, validateTolerationChange(p.Spec.Tolerations, old.Spec.Tolerations, spec.Child("tolerations"))...)
 	errs = append(errs, validateGateChange(p.Spec.SchedulingGates, old.Spec.SchedulingGates, spec.Child("schedulingGates"))...)
-	if reflect.DeepEqual(&p.Spec, &old.Spec) || equality.Semantic.DeepEqual(p.Spec, old.Spec) {
+	if part.Equal(&p.Spec, &old.Spec) || equality.Semantic.DeepEqual(p.Spec, old.Spec) {
 		return errs
 	}
 	rest, restErrs := withoutUpdates(p, old)
 	errs = append(errs, restErrs...)
-	if !equality.Semantic.DeepEqual(*rest, old.Spec) {
+	if !part.Equal(rest, &old.Spec) && !equality.Semantic.DeepEqual(*rest, old.Spec) {
 		errs = append(errs, field.Forbidden(spec, fmt.Sprintf("pod updates may not change fields other than %s\n%v",
 			updatable, diff.Diff(internalForm(old.Spec), internalForm(rest)))))
 	}
@@ -72,7 +75,7 @@ func validateImageChange(now, was []corev1.Container, path *field.Path) (errs er
 // withoutUpdates is a pod's new spec with all undone that may be updated, and what is wrong with changes that may be
 // made while the pod is not scheduled yet.
 func withoutUpdates(p, old *corev1.Pod) (*corev1.PodSpec, errorList) {
-	s, was := p.Spec.DeepCopy(), old.Spec.DeepCopy()
+	s, was := new(p.Spec), &old.Spec // which share what is not replaced here
 	s.Containers = withImages(s.Containers, was.Containers)
 	s.InitContainers = withImages(s.InitContainers, was.InitContainers)
 	s.ActiveDeadlineSeconds, s.SchedulingGates, s.Tolerations = was.ActiveDeadlineSeconds, was.SchedulingGates, was.Tolerations
@@ -110,7 +113,9 @@ func withoutUpdates(p, old *corev1.Pod) (*corev1.PodSpec, errorList) {
 	case was.Affinity == nil && s.Affinity.PodAntiAffinity == nil && s.Affinity.PodAffinity == nil:
 		s.Affinity = nil
 	default:
-		s.Affinity.NodeAffinity = before
+		affinity := *s.Affinity
+		affinity.NodeAffinity = before
+		s.Affinity = &affinity
 	}
 	return s, errs
 }
@@ -119,6 +124,7 @@ func withImages(now, was []corev1.Container) []corev1.Container {
 	if len(now) == 0 {
 		return nil
 	}
+	now = slices.Clone(now)
 	for i := range now {
 		now[i].Image = was[i].Image
 	}

@@ -249,10 +249,16 @@ func (c *Codec) Encode(obj runtime.Object, f Format) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.Ends() {
+		return append(b, '\n'), nil
+	}
 	return Present(b, f)
 }
 
-// Present brings compact JSON into the textual form asked for.
+// Ends tells whether an answer in this format ends with a line feed, as upstream's does.
+func (f Format) Ends() bool { return f.Media != YAML && f.Media != Protobuf && !f.Pretty }
+
+// Present brings compact JSON into the textual form asked for, but for the line feed at its end.
 func Present(compact []byte, f Format) ([]byte, error) {
 	switch {
 	case f.Media == YAML:
@@ -264,10 +270,7 @@ func Present(compact []byte, f Format) ([]byte, error) {
 		}
 		return b.Bytes(), nil
 	}
-	if n := len(compact); n > 0 && compact[n-1] == '\n' {
-		return compact, nil
-	}
-	return append(compact[:len(compact):len(compact)], '\n'), nil
+	return compact, nil
 }
 
 // Stored is the form in which an object is kept: JSON, without the resourceVersion.
@@ -302,7 +305,7 @@ func (f Format) ContentType(stream bool) string {
 // ReadBody reads a request's body of at most max bytes.
 // Errors: 413 with upstream's sentence.
 func ReadBody(r *http.Request, max int64) (Body, error) {
-	b, err := io.ReadAll(io.LimitReader(r.Body, max+1))
+	b, err := readAll(io.LimitReader(r.Body, max+1), min(r.ContentLength, max))
 	if err != nil {
 		return Body{}, apierrors.NewBadRequest(strings.TrimSpace("the request body could not be read: " + err.Error()))
 	}
@@ -310,4 +313,17 @@ func ReadBody(r *http.Request, max int64) (Body, error) {
 		return Body{}, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d", max))
 	}
 	return Body{Bytes: b, ContentType: r.Header.Get("Content-Type")}, nil
+}
+
+// firstRead bounds, in bytes, what is made ready for a body because its client says that it is so long.
+const firstRead = 64 << 10
+
+// readAll is io.ReadAll of what is announced to have a length, -1 for none.
+func readAll(r io.Reader, length int64) ([]byte, error) {
+	var b bytes.Buffer
+	if length > 0 {
+		b.Grow(int(min(length, firstRead)) + bytes.MinRead) // which it wants to have left at the end
+	}
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
