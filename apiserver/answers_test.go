@@ -74,7 +74,7 @@ func serve(t *testing.T, plugins ...admission.Plugin) http.Handler {
 	return New(Config{
 		Catalog: kinds, Registry: registry.New(stored, kinds), Codec: codec,
 		Authn: authn.NewChain(authn.Strategies{Requests: []authn.Authenticator{everybody{}}}), Authz: everybody{},
-		Admission: plugins, OpenAPI: openapi.New(kinds, "v1.37"), Owners: fieldowner.New(scheme),
+		Admission: plugins, OpenAPI: openapi.New(kinds, "1.37"), Owners: fieldowner.New(scheme),
 		Decisions: decision.NewLog(16), Registerer: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,
 	})
 }

@@ -15,7 +15,7 @@ func (s *Server) openAPIv3(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) openAPIv3Group(w http.ResponseWriter, r *http.Request) error {
-	found, err := s.OpenAPI.Version(w, r, mux.Vars(r)["path"])
+	found, err := s.OpenAPI.Chapter(w, r, mux.Vars(r)["path"])
 	if !found && err == nil {
 		w.WriteHeader(http.StatusNotFound)
 	}

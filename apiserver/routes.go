@@ -40,7 +40,7 @@ func (s *Server) routes(router *mux.Router) http.Handler {
 		router.Handle(p+"/{check}", s.answer(s.health(kind)))
 	}
 	router.Handle("/version/", s.answer(reads(s.version)))
-	router.Handle("/openapi/v3/{path:.+}", s.answer(s.openAPIv3Group))
+	router.Handle("/openapi/v3/{path:.*}", s.answer(s.openAPIv3Group))
 	router.Handle("/api/", s.answer(reads(s.legacyAPI)))
 	router.Handle("/apis/", s.answer(s.groups))
 	router.Handle("/apis/{group}", s.answer(s.group))

@@ -170,7 +170,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		Authz:       authorizers,
 		Admission:   plugins,
 		Tokens:      who.tokens,
-		OpenAPI:     openapi.New(kinds, "v"+apiMinor),
+		OpenAPI:     openapi.New(kinds, apiMinor),
 		Owners:      owners,
 		Kubelets:    network.Kubelets,
 		Decisions:   c.Decisions,

@@ -28,6 +28,11 @@ type goType struct{ of reflect.Type }
 
 func (t goType) in(m *models) *spec.Schema { return m.schema(t.of) }
 
+// text is plain text.
+type text struct{}
+
+func (text) in(*models) *spec.Schema { return spec.StringProperty() }
+
 func typeOf(obj any) form { return goType{reflect.TypeOf(obj).Elem()} }
 
 // custom is a kind that a CustomResourceDefinition describes, or the list of it.
@@ -72,7 +77,7 @@ func (m *models) listOf(k *catalog.Kind, item string, gvk schema.GroupVersionKin
 		"metadata":   *metadata,
 		"items":      *items,
 	}
-	s.AddExtension(gvkExtension, []any{gvkOf(gvk)})
+	s.AddExtension(kindExtension, []any{inMap(gvk)})
 	const selectable = "x-kubernetes-selectable-fields"
 	if fields, ok := m.schemas[item].Extensions[selectable]; ok {
 		s.AddExtension(selectable, fields)

@@ -31,9 +31,9 @@ func TestSchemasSayWhatUpstreamsTypesAreMarkedWith(t *testing.T) {
 			Items *words
 		}
 	}
-	service := openapi.New(catalog.New(catalog.Builtin()), "v1.37")
+	service := openapi.New(catalog.New(catalog.Builtin()), "1.37")
 	w := httptest.NewRecorder()
-	if found, err := service.Version(w, httptest.NewRequest(http.MethodGet, "/", nil), "api/v1"); !found || err != nil {
+	if found, err := service.Chapter(w, httptest.NewRequest(http.MethodGet, "/", nil), "api/v1"); !found || err != nil {
 		t.Fatal(found, err)
 	}
 	var doc struct {

@@ -152,6 +152,11 @@ func (m *models) mark(name string, s *spec.Schema) {
 	if strings.HasPrefix(name, "io.k8s.") {
 		m.marks[name].on(s)
 	}
+	for field, p := range s.Properties {
+		if len(p.AllOf) == 1 && p.Description == "" && p.Default == nil && len(p.Extensions) == 0 {
+			s.Properties[field] = p.AllOf[0] // has no neighbours, and needs no wrapping
+		}
+	}
 }
 
 // alternatives are the types of JSON that a Go type is read from, where there are several.
@@ -221,7 +226,7 @@ func (m *models) fields(s *spec.Schema, t reflect.Type, docs map[string]string) 
 func extend(p *spec.Schema, f reflect.StructField) {
 	strategy, key := f.Tag.Get("patchStrategy"), f.Tag.Get("patchMergeKey")
 	if strategy == "" && key == "" {
-		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() != reflect.Uint8 {
+		if f.Type.Kind() == reflect.Slice && f.Type.Name() == "" && f.Type.Elem().Kind() != reflect.Uint8 {
 			p.AddExtension("x-kubernetes-list-type", "atomic")
 		}
 		return

@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/NYTimes/gziphandler"
 	"github.com/munnerz/goautoneg"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/kube-openapi/pkg/handler"
 	"k8s.io/kube-openapi/pkg/handler3"
 	"k8s.io/kube-openapi/pkg/validation/spec"
@@ -37,7 +37,7 @@ type document struct {
 	etag  string
 }
 
-// New returns a service for a catalog. version is the API's, as in v1.37.
+// New returns a service for a catalog. version is the API's, as in 1.37.
 func New(c *catalog.Catalog, version string) *Service {
 	return &Service{
 		catalog:   c,
@@ -48,77 +48,85 @@ func New(c *catalog.Catalog, version string) *Service {
 	}
 }
 
-// Index serves /openapi/v3: where each group and version's document is. The hash in a document's address
-// changes with its content, so that clients can keep it for ever; it is made from the kinds' names and the
-// build, since making the documents only to hash them would take long.
+// Index serves /openapi/v3: where each chapter's document is. The hash in a document's address changes with its content, so that clients
+// can keep it for ever; it is made from the kinds' names and the build, since making the documents only to hash them would take long.
 func (s *Service) Index(w http.ResponseWriter, r *http.Request) error {
 	type entry struct {
 		ServerRelativeURL string `json:"serverRelativeURL"`
 	}
 	paths := map[string]entry{}
-	for _, gv := range s.versions() {
-		name := pathOf(gv)
-		paths[name] = entry{fmt.Sprintf("/openapi/v3/%s?hash=%s", name, s.hash(gv))}
+	for _, c := range chapters(s.catalog.Kinds()) {
+		paths[c.name] = entry{s.address(c)}
 	}
 	b, err := json.Marshal(map[string]any{"paths": paths})
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Vary", "Accept")
-	s.send(w, r, "application/json", document{b, etag(b)})
+	http.ServeContent(w, r, "", time.Now(), bytes.NewReader(b)) // as text, and always as new: so does kube-aggregator
 	return nil
 }
 
-// Version serves the v3 document of one group and version, named as in api/v1 or apis/apps/v1.
+// Chapter serves the v3 document of one chapter, named as in api/v1 or apis/apps/v1.
 // found is false when nothing of that name is served.
-func (s *Service) Version(w http.ResponseWriter, r *http.Request, name string) (found bool, err error) {
-	for _, gv := range s.versions() {
-		if pathOf(gv) != name {
-			continue
-		}
-		w.Header().Set("Vary", "Accept")
-		media, ok := encoding(r, "com.github.proto-openapi.spec.v3.v1.0+protobuf", "com.github.proto-openapi.spec.v3@v1.0+protobuf")
-		if !ok {
-			w.WriteHeader(http.StatusNotAcceptable)
-			return true, nil
-		}
-		doc, err := s.document(name, media, func() ([]byte, error) {
-			return json.Marshal(v3(s.catalog.Kinds(), gv, s.info))
-		}, handler3.ToV3ProtoBinary)
-		if err != nil {
-			return true, err
-		}
-		if asked := r.URL.Query().Get("hash"); asked != "" {
-			if asked != s.hash(gv) {
-				w.Header().Set("Content-Type", media)
-				w.Header().Set("ETag", `"`+doc.etag+`"`)
-				http.Redirect(w, r, fmt.Sprintf("/openapi/v3/%s?hash=%s", name, s.hash(gv)), http.StatusMovedPermanently)
-				return true, nil
-			}
-			w.Header().Set("Cache-Control", "public, immutable")
-			w.Header().Set("Expires", time.Now().Add(365*24*time.Hour).UTC().Format(http.TimeFormat))
-		}
-		s.send(w, r, media, doc)
+func (s *Service) Chapter(w http.ResponseWriter, r *http.Request, name string) (found bool, err error) {
+	kinds := s.catalog.Kinds()
+	all := chapters(kinds)
+	at := slices.IndexFunc(all, func(c chapter) bool { return c.name == name })
+	if at < 0 {
+		return false, nil
+	}
+	c := all[at]
+	w.Header().Set("Vary", "Accept")
+	media, ok := encoding(r, "com.github.proto-openapi.spec.v3.v1.0+protobuf", "com.github.proto-openapi.spec.v3@v1.0+protobuf")
+	if !ok {
+		w.WriteHeader(http.StatusNotAcceptable)
 		return true, nil
 	}
-	return false, nil
+	h := w.Header()
+	h.Set("Content-Type", media)
+	h.Set("ETag", `"`+s.hash(c)+`"`)
+	if asked := r.URL.Query().Get("hash"); asked != "" {
+		if asked != s.hash(c) {
+			http.Redirect(w, r, s.address(c), http.StatusMovedPermanently)
+			return true, nil
+		}
+		h.Set("Cache-Control", "public, immutable")
+		h.Set("Expires", time.Now().AddDate(1, 0, 0).UTC().Format(http.TimeFormat))
+	}
+	doc, err := s.document(name, media, func() ([]byte, error) { return json.Marshal(v3(kinds, c, s.info)) }, handler3.ToV3ProtoBinary)
+	if err != nil {
+		return true, err
+	}
+	http.ServeContent(w, r, "", s.built, bytes.NewReader(doc.bytes))
+	return true, nil
 }
 
-// Everything serves /openapi/v2.
-func (s *Service) Everything(w http.ResponseWriter, r *http.Request) error {
-	w.Header()["Vary"] = []string{"Accept-Encoding", "Accept"}
+// Everything serves /openapi/v2, compressed for who reads gzip.
+func (s *Service) Everything(w http.ResponseWriter, r *http.Request) (err error) {
+	gziphandler.GzipHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { err = s.everything(w, r) })).ServeHTTP(w, r)
+	return err
+}
+
+func (s *Service) everything(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Add("Vary", "Accept")
 	media, ok := encoding(r, "com.github.proto-openapi.spec.v2.v1.0+protobuf", "com.github.proto-openapi.spec.v2@v1.0+protobuf")
 	if !ok {
 		w.WriteHeader(http.StatusNotAcceptable)
 		return nil
 	}
 	doc, err := s.document("v2", media, func() ([]byte, error) {
-		return json.Marshal(v2(s.catalog.Kinds(), s.versions(), s.info))
+		doc, err := v2(s.catalog.Kinds(), s.info)
+		if err != nil {
+			return nil, err
+		}
+		return doc.MarshalJSON()
 	}, handler.ToProtoBinary)
 	if err != nil {
 		return err
 	}
-	s.send(w, r, media, doc)
+	w.Header().Set("Content-Type", media)
+	w.Header().Set("ETag", `"`+doc.etag+`"`)
+	http.ServeContent(w, r, "", s.built, bytes.NewReader(doc.bytes))
 	return nil
 }
 
@@ -135,72 +143,50 @@ func (s *Service) document(name, media string, build func() ([]byte, error), pro
 		return doc, nil
 	}
 	b, err := build()
+	tag := etag(b) // of JSON for all: what they say is the same
 	if err == nil && media != "application/json" {
 		b, err = proto(b)
 	}
 	if err != nil {
 		return document{}, err
 	}
-	doc := document{b, etag(b)}
+	doc := document{b, tag}
 	s.documents[key] = doc
 	return doc, nil
 }
 
-func (s *Service) send(w http.ResponseWriter, r *http.Request, media string, doc document) {
-	h := w.Header()
-	h.Set("Content-Type", media)
-	h.Set("ETag", `"`+doc.etag+`"`)
-	http.ServeContent(w, r, "", s.built, bytes.NewReader(doc.bytes))
-}
-
 // encoding picks JSON or protobuf, by either of the names that its media type has had.
 func encoding(r *http.Request, proto ...string) (string, bool) {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
+	accept := r.Header.Get("Accept")
 	if accept == "" {
-		return "application/json", true
+		accept = "*/*"
 	}
 	for _, clause := range goautoneg.ParseAccept(accept) {
 		switch {
-		case clause.Type == "*", clause.Type == "application" && (clause.SubType == "*" || clause.SubType == "json"):
+		case clause.Type != "application" && clause.Type != "*":
+		case clause.SubType == "json" || clause.SubType == "*":
 			return "application/json", true
-		case clause.Type == "application" && (clause.SubType == proto[0] || clause.SubType == proto[1]):
+		case slices.Contains(proto, clause.SubType):
 			return "application/" + proto[0], true
 		}
 	}
 	return "", false
 }
 
-func (s *Service) versions() []schema.GroupVersion {
-	var gvs []schema.GroupVersion
-	seen := map[schema.GroupVersion]bool{}
-	for _, k := range s.catalog.Kinds() {
-		if gv := k.GroupVersion(); !seen[gv] {
-			seen[gv] = true
-			gvs = append(gvs, gv)
-		}
-	}
-	return gvs
+func (s *Service) address(c chapter) string {
+	return fmt.Sprintf("/openapi/v3/%s?hash=%s", c.name, s.hash(c))
 }
 
-func pathOf(gv schema.GroupVersion) string {
-	if gv.Group == "" {
-		return "api/" + gv.Version
-	}
-	return "apis/" + gv.String()
-}
-
-func (s *Service) hash(gv schema.GroupVersion) string {
-	h := sha512.New512_256()
-	fmt.Fprintln(h, s.info.Version, s.marks, gv)
-	for _, k := range s.catalog.Kinds() {
-		if k.GroupVersion() == gv {
-			fmt.Fprintln(h, k.Kind, k.Resource, k.AllVerbs(), k.SchemaHash)
-			for _, sub := range k.Subresources {
-				fmt.Fprintln(h, sub.Name, sub.Verbs)
-			}
+func (s *Service) hash(c chapter) string {
+	h := sha512.New()
+	fmt.Fprintln(h, s.info.Version, s.marks, c.name)
+	for _, k := range c.kinds {
+		fmt.Fprintln(h, k.Kind, k.Resource, k.AllVerbs(), k.SchemaHash)
+		for _, sub := range k.Subresources {
+			fmt.Fprintln(h, sub.Name, sub.Verbs)
 		}
 	}
 	return fmt.Sprintf("%X", h.Sum(nil))
 }
 
-func etag(b []byte) string { return fmt.Sprintf("%X", sha512.Sum512_256(b)) }
+func etag(b []byte) string { return fmt.Sprintf("%X", sha512.Sum512(b)) }

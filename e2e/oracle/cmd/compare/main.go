@@ -5,9 +5,11 @@
 //	compare -etcd bin/etcd -kube-apiserver bin/kube-apiserver -coracle bin/coracle corpus/*.txt
 //	compare -random 2000 -seed 7 ...
 //	compare -kubectl bin/kubectl ... corpus/kubectl.txtar
+//	compare -documents ../../apiserver/openapi/testdata/documents.txt ...
 //
 // The second form starts all three in a temporary directory. The third sends generated requests as well, of which the seed is
-// printed, so that what it finds can be found again. The fourth compares what kubectl prints. What may differ (uids, times, versions, generated
+// printed, so that what it finds can be found again. The fourth compares what kubectl prints. The fifth writes what a
+// test holds our OpenAPI documents to. What may differ (uids, times, versions, generated
 // names, addresses) is normalised; differences that are meant to be there are listed in known.txt, with a reason.
 package main
 
@@ -37,6 +39,7 @@ func main() {
 	flag.StringVar(&o.kubectl, "kubectl", "", "kubectl for the lines of .txtar files, which are left out without one")
 	flag.IntVar(&o.random, "random", 0, "send so many generated requests as well")
 	flag.Uint64Var(&o.seed, "seed", 0, "what the generated requests follow from; 0 draws one")
+	flag.StringVar(&o.documents, "documents", "", "file to write hashes of kube-apiserver's OpenAPI documents to")
 	flag.Parse()
 	if o.seed == 0 {
 		o.seed = rand.Uint64()
@@ -58,6 +61,7 @@ type options struct {
 	real, ours               server
 	etcd, apiserver, coracle string
 	known, only, kubectl     string
+	documents                string
 	all                      bool
 	files                    []string
 	random                   int
@@ -70,6 +74,13 @@ func run(ctx context.Context, o options) (int, error) {
 		end, err := startAll(ctx, &o)
 		defer end()
 		if err != nil {
+			return 0, err
+		}
+	}
+	if o.documents != "" {
+		o.real.begin()
+		o.ours.begin()
+		if err := o.real.writeDocuments(ctx, o.documents); err != nil {
 			return 0, err
 		}
 	}

@@ -70,11 +70,11 @@ func main() {
 }
 
 // served are the names of types that are served: those of generally available versions.
-var served = regexp.MustCompile(`^io\.k8s\.(api|apimachinery|apiextensions-apiserver|kube-aggregator)\..*(\.v\d+\.|\.v1alpha3\.|\.(resource|runtime|intstr)\.)[A-Z]`)
+var served = regexp.MustCompile(`^io\.k8s\.(api|apimachinery|apiextensions-apiserver|kube-aggregator)\..*(\.v\d+\.|\.v1alpha3\.|\.(resource|runtime|intstr|version)\.)[A-Z]`)
 
 // undocumented types have no SwaggerDoc, and garbled descriptions are other in it.
 var (
-	undocumented = regexp.MustCompile(`^io\.k8s\.(apiextensions-apiserver|kube-aggregator)\.|\.WatchEvent$`)
+	undocumented = regexp.MustCompile(`^io\.k8s\.(apiextensions-apiserver|kube-aggregator)\.|\.(WatchEvent|GroupResource|version\.Info)$`)
 	garbled      = regexp.MustCompile(`----|\\\\|zone1|DoNotSchedule|^validationActions declares`)
 )
 
@@ -101,7 +101,7 @@ func of(s *spec.Schema) *marks {
 		m.Default = d
 	}
 	merged := s.Extensions["x-kubernetes-patch-strategy"] != nil // where a tag of the Go type lets expect something else
-	if l, _ := s.Extensions["x-kubernetes-list-type"].(string); l != "atomic" || merged {
+	if l, _ := s.Extensions["x-kubernetes-list-type"].(string); l != "atomic" || merged || s.Type.Contains("string") {
 		m.List = l
 	}
 	if keys, ok := s.Extensions["x-kubernetes-list-map-keys"].([]any); ok {
