@@ -93,7 +93,12 @@ func (s *Service) Chapter(w http.ResponseWriter, r *http.Request, name string) (
 		h.Set("Cache-Control", "public, immutable")
 		h.Set("Expires", time.Now().AddDate(1, 0, 0).UTC().Format(http.TimeFormat))
 	}
-	doc, err := s.document(name, media, func() ([]byte, error) { return json.Marshal(v3(kinds, c, s.info)) }, handler3.ToV3ProtoBinary)
+	doc, err := s.document(name, media, func() ([]byte, error) {
+		var escaped bytes.Buffer
+		b, err := v3(kinds, c, s.info).MarshalJSON()
+		json.HTMLEscape(&escaped, b) // as json.Marshal does, which reads all of it once more
+		return escaped.Bytes(), err
+	}, handler3.ToV3ProtoBinary)
 	if err != nil {
 		return true, err
 	}
@@ -150,7 +155,7 @@ func (s *Service) document(name, media string, build func() ([]byte, error), pro
 	if err != nil {
 		return document{}, err
 	}
-	doc := document{b, tag}
+	doc := document{bytes.Clone(b), tag} // which has no room to spare
 	s.documents[key] = doc
 	return doc, nil
 }
