@@ -17,10 +17,10 @@ import (
 	"coracle/apiserver/openapi"
 )
 
-// get asks for a document of the built-in kinds, by the name that the index has for it.
-func get(t *testing.T, name string) map[string]any {
+// get asks for a document, by the name that the index has for it, or for the index.
+func get(t *testing.T, service *openapi.Service, name string) map[string]any {
 	t.Helper()
-	service, w, r := openapi.New(catalog.New(catalog.Builtin()), "1.37"), httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
 	found, err := true, error(nil)
 	switch name {
 	case "":
@@ -48,11 +48,12 @@ func TestDocumentsAreKubernetes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	listed := get(t, "")["paths"].(map[string]any)
+	service := openapi.New(catalog.New(catalog.Builtin()), "1.37")
+	listed := get(t, service, "")["paths"].(map[string]any)
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		hash, name, _ := strings.Cut(lines.Text(), " ")
-		b, err := json.Marshal(get(t, name))
+		b, err := json.Marshal(get(t, service, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,6 +81,7 @@ func TestOperations(t *testing.T) {
 		Description string   `json:"description"`
 		Action      string   `json:"x-kubernetes-action"`
 	}
+	service := openapi.New(catalog.New(catalog.Builtin()), "1.37")
 	for path, test := range map[string]struct {
 		document, method string
 		want             operation
@@ -102,7 +104,7 @@ func TestOperations(t *testing.T) {
 		"/apis/apps/": {"apis/apps", "get", operation{"getAppsAPIGroup", []string{"apps"}, "get information of a group", ""}},
 	} {
 		t.Run(path, func(t *testing.T) {
-			paths := get(t, test.document)["paths"].(map[string]any)
+			paths := get(t, service, test.document)["paths"].(map[string]any)
 			b, err := json.Marshal(paths[path].(map[string]any)[test.method])
 			if err != nil {
 				t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha512"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -23,18 +24,32 @@ import (
 type Service struct {
 	catalog *catalog.Catalog
 	info    *spec.Info
-	built   time.Time
 	marks   string // a hash of what is known of Go types beyond themselves
 
-	mu         sync.Mutex
-	generation int64 // of the catalog that the documents below were made from
-	documents  map[string]document
+	mu      sync.Mutex
+	current edition
+
+	building  sync.Mutex          // one document at a time
+	documents map[string]document // by name and encoding
+}
+
+// everything is the name of the document of v2.
+const everything = "v2"
+
+// edition is all that there is at one time.
+type edition struct {
+	generation int64 // of the catalog, or an older one
+	kinds      []*catalog.Kind
+	chapters   []chapter
+	hashes     map[string]string // of the documents, by name
 }
 
 // document is one document in one encoding.
 type document struct {
-	bytes []byte
-	etag  string
+	name, hash string // of the edition that it was made for
+	bytes      []byte
+	etag       string
+	made       time.Time
 }
 
 // New returns a service for a catalog. version is the API's, as in 1.37.
@@ -42,10 +57,23 @@ func New(c *catalog.Catalog, version string) *Service {
 	return &Service{
 		catalog:   c,
 		info:      &spec.Info{InfoProps: spec.InfoProps{Title: "Kubernetes", Version: version}},
-		built:     time.Now(),
 		marks:     etag([]byte(marksFile)),
 		documents: map[string]document{},
 	}
+}
+
+// edition returns what there is now.
+func (s *Service) edition() edition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.catalog.Generation(); g != s.current.generation {
+		kinds := s.catalog.Kinds()
+		s.current = edition{g, kinds, chapters(kinds), map[string]string{everything: fmt.Sprint(g)}}
+		for _, c := range s.current.chapters {
+			s.current.hashes[c.name] = s.hash(c)
+		}
+	}
+	return s.current
 }
 
 // Index serves /openapi/v3: where each chapter's document is. The hash in a document's address changes with its content, so that clients
@@ -55,8 +83,9 @@ func (s *Service) Index(w http.ResponseWriter, r *http.Request) error {
 		ServerRelativeURL string `json:"serverRelativeURL"`
 	}
 	paths := map[string]entry{}
-	for _, c := range chapters(s.catalog.Kinds()) {
-		paths[c.name] = entry{s.address(c)}
+	e := s.edition()
+	for _, c := range e.chapters {
+		paths[c.name] = entry{address(c.name, e.hashes[c.name])}
 	}
 	b, err := json.Marshal(map[string]any{"paths": paths})
 	if err != nil {
@@ -66,43 +95,44 @@ func (s *Service) Index(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+func address(name, hash string) string { return "/openapi/v3/" + name + "?hash=" + hash }
+
 // Chapter serves the v3 document of one chapter, named as in api/v1 or apis/apps/v1.
 // found is false when nothing of that name is served.
 func (s *Service) Chapter(w http.ResponseWriter, r *http.Request, name string) (found bool, err error) {
-	kinds := s.catalog.Kinds()
-	all := chapters(kinds)
-	at := slices.IndexFunc(all, func(c chapter) bool { return c.name == name })
+	e := s.edition()
+	at := slices.IndexFunc(e.chapters, func(c chapter) bool { return c.name == name })
 	if at < 0 {
 		return false, nil
 	}
-	c := all[at]
-	w.Header().Set("Vary", "Accept")
+	h := w.Header()
+	h.Set("Vary", "Accept")
 	media, ok := encoding(r, "com.github.proto-openapi.spec.v3.v1.0+protobuf", "com.github.proto-openapi.spec.v3@v1.0+protobuf")
 	if !ok {
 		w.WriteHeader(http.StatusNotAcceptable)
 		return true, nil
 	}
-	h := w.Header()
+	hash := e.hashes[name]
 	h.Set("Content-Type", media)
-	h.Set("ETag", `"`+s.hash(c)+`"`)
+	h.Set("ETag", `"`+hash+`"`)
 	if asked := r.URL.Query().Get("hash"); asked != "" {
-		if asked != s.hash(c) {
-			http.Redirect(w, r, s.address(c), http.StatusMovedPermanently)
+		if asked != hash {
+			http.Redirect(w, r, address(name, hash), http.StatusMovedPermanently)
 			return true, nil
 		}
 		h.Set("Cache-Control", "public, immutable")
 		h.Set("Expires", time.Now().AddDate(1, 0, 0).UTC().Format(http.TimeFormat))
 	}
-	doc, err := s.document(name, media, func() ([]byte, error) {
+	doc, err := s.document(e, name, media, handler3.ToV3ProtoBinary, func() ([]byte, error) {
 		var escaped bytes.Buffer
-		b, err := v3(kinds, c, s.info).MarshalJSON()
+		b, err := v3(e.kinds, e.chapters[at], s.info).MarshalJSON()
 		json.HTMLEscape(&escaped, b) // as json.Marshal does, which reads all of it once more
 		return escaped.Bytes(), err
-	}, handler3.ToV3ProtoBinary)
+	})
 	if err != nil {
 		return true, err
 	}
-	http.ServeContent(w, r, "", s.built, bytes.NewReader(doc.bytes))
+	http.ServeContent(w, r, "", doc.made, bytes.NewReader(doc.bytes))
 	return true, nil
 }
 
@@ -119,32 +149,28 @@ func (s *Service) everything(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusNotAcceptable)
 		return nil
 	}
-	doc, err := s.document("v2", media, func() ([]byte, error) {
-		doc, err := v2(s.catalog.Kinds(), s.info)
+	e := s.edition()
+	doc, err := s.document(e, everything, media, handler.ToProtoBinary, func() ([]byte, error) {
+		doc, err := v2(e.kinds, s.info)
 		if err != nil {
 			return nil, err
 		}
 		return doc.MarshalJSON()
-	}, handler.ToProtoBinary)
+	})
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", media)
 	w.Header().Set("ETag", `"`+doc.etag+`"`)
-	http.ServeContent(w, r, "", s.built, bytes.NewReader(doc.bytes))
+	http.ServeContent(w, r, "", doc.made, bytes.NewReader(doc.bytes))
 	return nil
 }
 
-// document returns a document in an encoding, made now if it is not there yet.
-func (s *Service) document(name, media string, build func() ([]byte, error), proto func([]byte) ([]byte, error)) (document, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if g := s.catalog.Generation(); g != s.generation {
-		s.generation = g
-		clear(s.documents)
-	}
-	key := name + " " + media
-	if doc, ok := s.documents[key]; ok {
+// document returns a document of an edition in an encoding, made now if it is not there yet.
+func (s *Service) document(e edition, name, media string, proto func([]byte) ([]byte, error), build func() ([]byte, error)) (document, error) {
+	s.building.Lock()
+	defer s.building.Unlock()
+	if doc := s.documents[name+" "+media]; doc.bytes != nil && doc.hash == e.hashes[name] {
 		return doc, nil
 	}
 	b, err := build()
@@ -155,8 +181,9 @@ func (s *Service) document(name, media string, build func() ([]byte, error), pro
 	if err != nil {
 		return document{}, err
 	}
-	doc := document{bytes.Clone(b), tag} // which has no room to spare
-	s.documents[key] = doc
+	maps.DeleteFunc(s.documents, func(_ string, d document) bool { return d.hash != e.hashes[d.name] })
+	doc := document{name, e.hashes[name], bytes.Clone(b), tag, time.Now()} // bytes without room to spare
+	s.documents[name+" "+media] = doc
 	return doc, nil
 }
 
@@ -178,15 +205,11 @@ func encoding(r *http.Request, proto ...string) (string, bool) {
 	return "", false
 }
 
-func (s *Service) address(c chapter) string {
-	return fmt.Sprintf("/openapi/v3/%s?hash=%s", c.name, s.hash(c))
-}
-
 func (s *Service) hash(c chapter) string {
 	h := sha512.New()
 	fmt.Fprintln(h, s.info.Version, s.marks, c.name)
 	for _, k := range c.kinds {
-		fmt.Fprintln(h, k.Kind, k.Resource, k.AllVerbs(), k.SchemaHash)
+		fmt.Fprintln(h, k.Kind, k.Resource, k.Namespaced, k.AllVerbs(), k.SchemaHash)
 		for _, sub := range k.Subresources {
 			fmt.Fprintln(h, sub.Name, sub.Verbs)
 		}
