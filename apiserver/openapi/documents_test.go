@@ -2,6 +2,7 @@ package openapi_test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/kube-openapi/pkg/handler"
+	"k8s.io/kube-openapi/pkg/handler3"
 
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/openapi"
@@ -115,6 +118,44 @@ func TestOperations(t *testing.T) {
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Clients read the protobuf form by descriptors of fields, and caches by bytes: it is what kube-openapi makes of the JSON.
+func TestProtobufIsKubernetes(t *testing.T) {
+	service := openapi.New(catalog.New(catalog.Builtin()), "1.37")
+	for name, test := range map[string]struct {
+		media string
+		of    func([]byte) ([]byte, error)
+	}{
+		"v2":                           {"application/com.github.proto-openapi.spec.v2.v1.0+protobuf", handler.ToProtoBinary},
+		"api/v1":                       {"application/com.github.proto-openapi.spec.v3.v1.0+protobuf", handler3.ToV3ProtoBinary},
+		"version":                      {"application/com.github.proto-openapi.spec.v3.v1.0+protobuf", handler3.ToV3ProtoBinary},
+		"apis/apiextensions.k8s.io/v1": {"application/com.github.proto-openapi.spec.v3.v1.0+protobuf", handler3.ToV3ProtoBinary},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ask := func(media string) []byte {
+				w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+				r.Header.Set("Accept", media)
+				found, err := true, error(nil)
+				if name == "v2" {
+					err = service.Everything(w, r)
+				} else {
+					found, err = service.Chapter(w, r, name)
+				}
+				if !found || err != nil || w.Header().Get("Content-Type") != media {
+					t.Fatal(found, err, w.Header())
+				}
+				return w.Body.Bytes()
+			}
+			want, err := test.of(ask("application/json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := ask(test.media); !bytes.Equal(got, want) {
+				t.Errorf("%d bytes, want %d others", len(got), len(want))
 			}
 		})
 	}

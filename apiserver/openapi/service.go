@@ -13,8 +13,6 @@ import (
 
 	"github.com/NYTimes/gziphandler"
 	"github.com/munnerz/goautoneg"
-	"k8s.io/kube-openapi/pkg/handler"
-	"k8s.io/kube-openapi/pkg/handler3"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"coracle/apiserver/catalog"
@@ -123,7 +121,7 @@ func (s *Service) Chapter(w http.ResponseWriter, r *http.Request, name string) (
 		h.Set("Cache-Control", "public, immutable")
 		h.Set("Expires", time.Now().AddDate(1, 0, 0).UTC().Format(http.TimeFormat))
 	}
-	doc, err := s.document(e, name, media, handler3.ToV3ProtoBinary, func() ([]byte, error) {
+	doc, err := s.document(e, name, media, protobufV3, func() ([]byte, error) {
 		var escaped bytes.Buffer
 		b, err := v3(e.kinds, e.chapters[at], s.info).MarshalJSON()
 		json.HTMLEscape(&escaped, b) // as json.Marshal does, which reads all of it once more
@@ -150,7 +148,7 @@ func (s *Service) everything(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	e := s.edition()
-	doc, err := s.document(e, everything, media, handler.ToProtoBinary, func() ([]byte, error) {
+	doc, err := s.document(e, everything, media, protobufV2, func() ([]byte, error) {
 		doc, err := v2(e.kinds, s.info)
 		if err != nil {
 			return nil, err
