@@ -43,8 +43,8 @@ func get(t *testing.T, service *openapi.Service, name string) map[string]any {
 	return document
 }
 
-// The hashes are those of the documents of kube-apiserver 1.37.2, every path, parameter, schema and description of them. Which of
-// these differs tells `make oracle`.
+// The hashes are those of the documents of kube-apiserver 1.37.2, every path, parameter, schema and description of them; `compare
+// -documents` of e2e/oracle writes them. Which of these differs tells `make oracle`.
 func TestDocumentsAreKubernetes(t *testing.T) {
 	f, err := os.Open("testdata/documents.txt")
 	if err != nil {
