@@ -84,6 +84,7 @@ var printedChances = []struct {
 	of   *regexp.Regexp
 	word string
 }{
+	{uuids, "UID"}, // of which parts can look like ages
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}`), "TIME"},
 	{regexp.MustCompile(`/tmp/\S*(LIVE|MERGED)-\d+\S*`), "FILE"},
 	{regexp.MustCompile(`eyJ[\w.-]+`), "TOKEN"},
