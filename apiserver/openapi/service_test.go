@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,6 +49,7 @@ func TestHeaders(t *testing.T) {
 		want         map[string]string // "" for a header that is not there
 	}{
 		"the index is text without a tag":        {path: "/openapi/v3", code: 200, want: map[string]string{"Content-Type": "text/plain; charset=utf-8", "ETag": "", "Vary": ""}},
+		"it is sent again within the second":     {path: "/openapi/v3", headers: []string{"If-Modified-Since: " + time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}, code: 200},
 		"and answers any method":                 {method: "POST", path: "/openapi/v3", code: 200},
 		"a document says its hash":               {path: apps, code: 200, want: map[string]string{"Content-Type": json3, "ETag": `"` + hash + `"`, "Vary": "Accept", "Cache-Control": ""}},
 		"by its hash it is for ever":             {path: address, code: 200, want: map[string]string{"ETag": `"` + hash + `"`, "Cache-Control": "public, immutable"}},
