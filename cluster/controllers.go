@@ -15,7 +15,7 @@ func controllerNames() []string {
 		"kube-apiserver-serving-clustertrustbundle-publisher", "legacy-service-account-token-cleaner", "namespace", "nodelifecycle",
 		"persistentvolume-protection", "persistentvolumeclaim-protection", "podcertificaterequest-cleaner", "podgc", "replicaset", "replication", "resourcequota",
 		"root-ca-certificate-publisher", "scheduler", "serviceaccount", "serviceaccount-token", "statefulset", "token-cleaner",
-		"ttl-after-finished", "volumeattributesclass-protection",
+		"ttl-after-finished", "validatingadmissionpolicy-status", "volumeattributesclass-protection",
 	}
 }
 

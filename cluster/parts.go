@@ -23,6 +23,7 @@ import (
 	"coracle/controllers/namespace"
 	"coracle/controllers/nodelifecycle"
 	"coracle/controllers/podgc"
+	"coracle/controllers/policystatus"
 	"coracle/controllers/protection"
 	"coracle/controllers/replicaset"
 	"coracle/controllers/resourcequota"
@@ -149,6 +150,14 @@ func (c *Cluster) startControllers(ctx context.Context, clients clientFactory, i
 	c.control(ctx, "certificatesigningrequest-cleaner", func() runner { return certificates.NewCleaner(signing, shared, c.config.Now, log) })
 	c.control(ctx, "podcertificaterequest-cleaner", func() runner {
 		return certificates.NewPodCleaner(account("podcertificaterequestcleaner"), shared, c.config.Now, log)
+	})
+	policies, err := metadata.NewForConfig(clients.asAccount("validatingadmissionpolicy-status-controller", manager))
+	if err != nil {
+		return err
+	}
+	checking := account("validatingadmissionpolicy-status-controller").Discovery()
+	c.control(ctx, "validatingadmissionpolicy-status", func() runner {
+		return policystatus.New(policies, policystatus.REST{Client: checking.RESTClient()}, checking, log)
 	})
 	c.control(ctx, "clusterrole-aggregation", func() runner { return clusterrole.New(account("clusterrole-aggregation-controller"), shared, log) })
 

@@ -40,6 +40,8 @@
 //	job              job-controller                           pods for Jobs, until enough have ended well
 //	cronjob          cronjob-controller                       Jobs by the clock
 //	ttlafterfinished ttl-after-finished-controller            deletes Jobs some time after their end
+//	policystatus     validatingadmissionpolicy-               what is wrong with the types in ValidatingAdmissionPolicies
+//	                 status-controller
 //	scheduler        user system:kube-scheduler               a node for each pod
 //
 // Start reading at package loop, what all of them share, then serviceaccount, the smallest. Packages workload and

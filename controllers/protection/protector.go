@@ -9,9 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -111,19 +109,7 @@ func withFinalizers(body []byte, finalizers []string) ([]byte, error) {
 
 // watchMetadata has a protector told of everything of its kind, of which metadata is all that it keeps.
 func (p *protector) watchMetadata(content metadata.Interface, gvr schema.GroupVersionResource) cache.SharedIndexInformer {
-	of := content.Resource(gvr)
-	informer := cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return of.List(ctx, o) },
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return of.Watch(ctx, o)
-		},
-	}, content), &metav1.PartialObjectMetadata{}, 0, nil)
-	loop.Watch(p.loop, informer, func(_, object *metav1.PartialObjectMetadata) {
-		if object != nil {
-			p.changed(object)
-		}
-	})
-	return informer
+	return loop.WatchMetadata(p.loop, content, gvr, func(object *metav1.PartialObjectMetadata) { p.changed(object) })
 }
 
 func newProtector(name, finalizer string, server Server, log *slog.Logger) *protector {

@@ -6,13 +6,12 @@
 //
 // Nouns: bound (a policy and its bindings), invocation (a policy as one binding wants it evaluated, with one parameter), rules and
 // mutations (the compiled expressions of either kind), ruling (what one expression comes to).
-// Start reading at Validating.Validate.
+// Start reading at Validating.Validate. What is wrong with the types in a policy is found out elsewhere, by controllers/policystatus.
 //
 // Sources: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/ (KEP-3488),
 // .../mutating-admission-policy/ (KEP-3962) and
 // k8s.io/apiserver/pkg/admission/plugin/policy, whose compiler of CEL is used.
 //
 // Simplifications:
-//   - the types of expressions are not checked against the schemas of what they match: status stays empty;
 //   - policies from files (staticManifestsDir) are not configured, and metrics are not kept.
 package policy
