@@ -43,8 +43,9 @@ func (c *call) validateUpdate(obj, old runtime.Object, m, oldMeta metav1.Object)
 		return c.invalid(m, append(errs, c.sub.Validate(obj, old)...))
 	}
 	st := c.kind.Strategy
-	if c.sub.Name == "scale" && c.kind.Custom != nil { // the schema says which numbers there are
-		return c.invalid(m, append(errs, st.Revalidate(obj, old)...))
+	if st.Ratchet != nil {
+		faults := st.Ratchet(obj, old, c.sub.Name == "status", func(text string) { warn(c.r.Context(), text) })
+		return c.invalid(m, append(errs, faults...))
 	}
 	switch c.sub.Name {
 	case "binding", "finalize", "scale":

@@ -117,6 +117,9 @@ type Strategy struct {
 	Revalidate func(obj, old runtime.Object) field.ErrorList
 	// ValidateStatusUpdate checks a change through the status subresource.
 	ValidateStatusUpdate func(obj, old runtime.Object) field.ErrorList
+	// Ratchet checks an update, or with status one of the status, in place of all these, for kinds of which a fault may stay that
+	// was there before. It calls warn with each that Kubernetes warns of.
+	Ratchet func(obj, old runtime.Object, status bool, warn func(string)) field.ErrorList
 	// ChecksMetadata: Validate checks metadata in its own order, or leaves it to a last look once nothing else is wrong,
 	// at which names need only be segments of a path.
 	ChecksMetadata bool

@@ -16,6 +16,5 @@
 //   - the conditions NamesAccepted and Established are there in the answer to the creation, where upstream's
 //     controllers add them a moment later;
 //   - a definition whose group and version, or whose group and resource, are built in is accepted and never served;
-//   - conversion webhooks are asked for one object at a time, in ConversionReview v1 alone;
-//   - what breaks a rule, and broke it before, is let be without the warning that upstream gives.
+//   - conversion webhooks are asked for one object at a time, in ConversionReview v1 alone.
 package customresource

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/common"
+	"k8s.io/apiserver/pkg/warning"
 
 	"coracle/apiserver/catalog"
 )
@@ -24,14 +25,13 @@ import (
 // Source: k8s.io/apiextensions-apiserver/pkg/registry/customresource.
 func (v *version) strategy() catalog.Strategy {
 	st := catalog.Strategy{
-		Default:              func(obj runtime.Object) { v.fillIn(obj.(*unstructured.Unstructured)) },
-		Validate:             v.validate,
-		Revalidate:           v.revalidate,
-		ValidateStatusUpdate: v.validateStatus,
-		Generation:           true,
-		CountsStatus:         !v.hasStatus(),
-		RequireVersion:       true,
-		Warnings:             warnings,
+		Default:        func(obj runtime.Object) { v.fillIn(obj.(*unstructured.Unstructured)) },
+		Validate:       v.validate,
+		Ratchet:        v.ratchet,
+		Generation:     true,
+		CountsStatus:   !v.hasStatus(),
+		RequireVersion: true,
+		Warnings:       warnings,
 	}
 	if v.hasStatus() {
 		st.PrepareForCreate = func(obj runtime.Object) { delete(obj.(*unstructured.Unstructured).Object, "status") }
@@ -67,12 +67,17 @@ func (v *version) validate(obj runtime.Object) field.ErrorList {
 	}
 	errs = append(errs, objectmeta.Validate(context.Background(), nil, u.Object, s, false)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s, u.Object)...)
-	return append(errs, v.testRules(s, u.Object, nil, errs)...)
+	return append(errs, v.testRules(context.Background(), s, u.Object, nil, errs)...)
 }
 
-// revalidate checks a change: what was wrong before and has not been touched may stay wrong (KEP-4008).
-func (v *version) revalidate(obj, old runtime.Object) field.ErrorList {
+// ratchet checks a change: what was wrong before and has not been touched may stay wrong (KEP-4008). Rules that it breaks are
+// warned of.
+func (v *version) ratchet(obj, old runtime.Object, status bool, warn func(string)) field.ErrorList {
 	u, before := obj.(*unstructured.Unstructured), old.(*unstructured.Unstructured)
+	ctx := warning.WithWarningRecorder(context.Background(), recorder(warn))
+	if status {
+		return v.ratchetStatus(ctx, u, before)
+	}
 	s, checks, errs := v.schemas()
 	if errs != nil {
 		return errs
@@ -85,11 +90,10 @@ func (v *version) revalidate(obj, old runtime.Object) field.ErrorList {
 	errs = append(errs, v.validateScale(u, true)...)
 	errs = append(errs, objectmeta.Validate(context.Background(), nil, u.Object, s, false)...)
 	errs = append(errs, listErrors(s, u, before)...)
-	return append(errs, v.testRules(s, u.Object, before.Object, errs, cel.WithRatcheting(both))...)
+	return append(errs, v.testRules(ctx, s, u.Object, before.Object, errs, cel.WithRatcheting(both))...)
 }
 
-func (v *version) validateStatus(obj, old runtime.Object) field.ErrorList {
-	u, before := obj.(*unstructured.Unstructured), old.(*unstructured.Unstructured)
+func (v *version) ratchetStatus(ctx context.Context, u, before *unstructured.Unstructured) field.ErrorList {
 	s, checks, errs := v.schemas()
 	if errs != nil {
 		return errs
@@ -103,8 +107,13 @@ func (v *version) validateStatus(obj, old runtime.Object) field.ErrorList {
 	}
 	errs = append(errs, v.validateScale(u, false)...)
 	errs = append(errs, listErrors(s, u, before)...)
-	return append(errs, v.testRules(s, u.Object, before.Object, errs, cel.WithRatcheting(both))...)
+	return append(errs, v.testRules(ctx, s, u.Object, before.Object, errs, cel.WithRatcheting(both))...)
 }
+
+// recorder passes on what the rules warn of.
+type recorder func(text string)
+
+func (r recorder) AddWarning(_, text string) { r(text) }
 
 // schemas are what objects are checked against; errs tell that the definition's schema is of no use.
 func (v *version) schemas() (*structuralschema.Structural, validators, field.ErrorList) {
@@ -129,7 +138,7 @@ func listErrors(s *structuralschema.Structural, u, before *unstructured.Unstruct
 }
 
 // testRules tests an object with its kind's CEL rules, within upstream's budget.
-func (v *version) testRules(s *structuralschema.Structural, obj, old map[string]any, found field.ErrorList, how ...cel.Option) field.ErrorList {
+func (v *version) testRules(ctx context.Context, s *structuralschema.Structural, obj, old map[string]any, found field.ErrorList, how ...cel.Option) field.ErrorList {
 	rules := v.rules()
 	if rules == nil {
 		return nil
@@ -144,7 +153,7 @@ func (v *version) testRules(s *structuralschema.Structural, obj, old map[string]
 	if old != nil {
 		before = old
 	}
-	errs, _ := rules.Validate(context.Background(), nil, s, obj, before, celconfig.RuntimeCELCostBudget, how...)
+	errs, _ := rules.Validate(ctx, nil, s, obj, before, celconfig.RuntimeCELCostBudget, how...)
 	return errs
 }
 
