@@ -81,10 +81,15 @@ func (c *call) deleteOptions() (*metav1.DeleteOptions, error) {
 	} else if err := decodeOptions(c.r.URL.Query(), opts); err != nil {
 		return nil, err
 	}
+	return opts, validDeletion(opts)
+}
+
+// validDeletion checks how something is to be deleted.
+func validDeletion(opts *metav1.DeleteOptions) error {
 	if errs := metav1validation.ValidateDeleteOptions(opts); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "DeleteOptions"}, "", errs)
+		return apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "DeleteOptions"}, "", errs)
 	}
-	return opts, nil
+	return nil
 }
 
 // remove deletes one object. gone tells that it is in the store no more; else it was marked, and e is

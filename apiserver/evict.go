@@ -1,54 +1,60 @@
 package apiserver
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	policyv1beta1 "k8s.io/api/policy/v1beta1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"coracle/apiserver/wire"
 )
 
 // evict deletes a pod unless a PodDisruptionBudget stands against it.
 // Source: k8s.io/kubernetes/pkg/registry/core/pod/storage/eviction.go.
 func (c *call) evict() error {
-	e := &policyv1.Eviction{}
-	f, opts, err := c.decodeCreate(e)
+	f, e, opts, err := c.decodeEviction()
 	if err != nil {
 		return err
-	}
-	if e.Name != "" && e.Name != c.info.Name {
-		return apierrors.NewBadRequest("name in URL does not match name in Eviction object")
 	}
 	if err := c.matchNamespace(e); err != nil {
 		return err
 	}
-	if err := c.admit(e, opts); err != nil {
+	a := c.posted(e, opts)
+	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
+		return err
+	}
+	del, err := c.evictionOptions(e, opts)
+	if err != nil {
+		return err
+	}
+	if err := c.Admission.Validate(c.r.Context(), a); err != nil {
 		return err
 	}
 	pod, err := c.pod(c.info.Name)
 	if err != nil {
 		return err
 	}
-	del := e.DeleteOptions
-	if del == nil {
-		del = &metav1.DeleteOptions{}
-	}
-	if len(opts.DryRun) > 0 && len(del.DryRun) == 0 {
-		del.DryRun = opts.DryRun
-	}
 	if countsForBudget(pod) {
 		if err := c.spendBudget(pod, dryRun(del.DryRun)); err != nil {
 			return err
 		}
 	}
-	if len(del.DryRun) == 0 && (del.Preconditions == nil || del.Preconditions.ResourceVersion == nil) {
+	if len(del.DryRun) == 0 {
 		if err := c.markDisrupted(del); err != nil {
 			return err
 		}
+	}
+	if err := validDeletion(del); err != nil {
+		return err
 	}
 	if _, _, _, err := c.admitted().remove(c.info.Namespace, c.info.Name, del); err != nil {
 		return err
@@ -57,6 +63,58 @@ func (c *call) evict() error {
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusSuccess, Code: http.StatusCreated,
 	})
 	return nil
+}
+
+// decodeEviction reads an Eviction of either version: those who drain nodes sent the older one up to Kubernetes 1.21.
+func (c *call) decodeEviction() (wire.Format, *policyv1.Eviction, *metav1.CreateOptions, error) {
+	f, err := wire.Negotiate(c.r, wire.Offer{})
+	if err != nil {
+		return f, nil, nil, err
+	}
+	var opts metav1.CreateOptions
+	if err := decodeOptions(c.r.URL.Query(), &opts); err != nil {
+		return f, nil, nil, err
+	}
+	body, err := wire.ReadBody(c.r, c.MaxBody)
+	if err != nil {
+		return f, nil, nil, err
+	}
+	e := &policyv1.Eviction{}
+	if err := c.read(body, c.sub.Kind, e, opts.FieldValidation); err != nil {
+		older := &policyv1beta1.Eviction{}
+		if c.read(body, policyv1beta1.SchemeGroupVersion.WithKind("Eviction"), older, opts.FieldValidation) != nil {
+			return f, nil, nil, err
+		}
+		*e = policyv1.Eviction(*older)
+		e.SetGroupVersionKind(c.sub.Kind)
+	}
+	c.auditRequest(e, c.sub.Kind, false)
+	return f, e, &opts, nil
+}
+
+// evictionOptions are how the pod is to be deleted: with dry run if the request is one.
+func (c *call) evictionOptions(e *policyv1.Eviction, opts *metav1.CreateOptions) (*metav1.DeleteOptions, error) {
+	if e.Name != c.info.Name {
+		return nil, apierrors.NewBadRequest("name in URL does not match name in Eviction object")
+	}
+	del := e.DeleteOptions
+	if del == nil {
+		del = &metav1.DeleteOptions{}
+	}
+	if unread := del.IgnoreStoreReadErrorWithClusterBreakingPotential; unread != nil && *unread {
+		return nil, apierrors.NewInvalid(c.sub.Kind.GroupKind(), c.info.Name, field.ErrorList{
+			field.Invalid(field.NewPath("deleteOptions", "ignoreStoreReadErrorWithClusterBreakingPotential"), true,
+				"can not be set for pod eviction, try after removing the option"),
+		})
+	}
+	switch {
+	case len(opts.DryRun) == 0, slices.Equal(opts.DryRun, del.DryRun):
+	case len(del.DryRun) == 0:
+		del.DryRun = opts.DryRun
+	default:
+		return nil, plain(fmt.Sprintf("Non-matching dry-run options in request and content: %v and %v", opts.DryRun, del.DryRun))
+	}
+	return del, nil
 }
 
 // countsForBudget: a pod that is over, not started or on its way out disturbs nobody by going.
@@ -68,11 +126,11 @@ func countsForBudget(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil
 }
 
-// markDisrupted tells in the pod's status why it ends.
+// markDisrupted tells in the pod's status why it ends. A version that opts want the pod to be of is then the one that this has made.
 func (c *call) markDisrupted(opts *metav1.DeleteOptions) error {
 	on := c.admitted()
 	on.sub, _ = c.kind.Subresource("status")
-	_, _, err := on.applyChange(change{
+	marked, _, err := on.applyChange(change{
 		options: &metav1.UpdateOptions{},
 		applied: true, // nobody comes to own it
 		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
@@ -85,12 +143,21 @@ func (c *call) markDisrupted(opts *metav1.DeleteOptions) error {
 				Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(c.Now()).Rfc3339Copy(),
 				Reason: "EvictionByEvictionAPI", Message: "Eviction API: evicting",
 			}
-			pod.Status.Conditions = append(slices.DeleteFunc(pod.Status.Conditions, func(p corev1.PodCondition) bool {
-				return p.Type == target.Type
-			}), target)
+			i := slices.IndexFunc(pod.Status.Conditions, func(p corev1.PodCondition) bool { return p.Type == target.Type })
+			if i < 0 {
+				pod.Status.Conditions = append(pod.Status.Conditions, target)
+				return pod, nil
+			}
+			if before := pod.Status.Conditions[i]; before.Status == target.Status {
+				target.LastTransitionTime = before.LastTransitionTime
+			}
+			pod.Status.Conditions[i] = target
 			return pod, nil
 		},
 	})
+	if p := opts.Preconditions; err == nil && marked != nil && p != nil && p.ResourceVersion != nil {
+		p.ResourceVersion = new(strconv.FormatInt(marked.Revision, 10))
+	}
 	return err
 }
 
