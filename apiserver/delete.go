@@ -16,7 +16,6 @@ import (
 
 	"coracle/apiserver/admission"
 	"coracle/apiserver/catalog"
-	"coracle/apiserver/decision"
 	"coracle/apiserver/wire"
 	"coracle/storage/cache"
 )
@@ -105,17 +104,14 @@ func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *ca
 		if err != nil {
 			return nil, nil, false, err
 		}
-		a := c.attributes(admission.Delete, opts, dryRun(opts.DryRun))
-		a.Old = old
-		if err := c.admitDeletion(a); err != nil {
-			return nil, nil, false, err
-		}
 		obj := old.DeepCopyObject()
 		m, err := meta.Accessor(obj)
 		if err != nil {
 			return nil, nil, false, apierrors.NewInternalError(err)
 		}
-		if err := c.checkPreconditions(m, opts.Preconditions); err != nil {
+		a := c.attributes(admission.Delete, opts, dryRun(opts.DryRun))
+		a.Old = old
+		if err := c.mayDelete(a, m, opts); err != nil {
 			return nil, nil, false, err
 		}
 		changed := markDeleted(c.kind, obj, m, opts, c.Now())
@@ -152,15 +148,25 @@ func (c *call) remove(namespace, name string, opts *metav1.DeleteOptions) (e *ca
 	}
 }
 
-// admitDeletion asks admission about an object that is to go.
-func (c *call) admitDeletion(a *admission.Attributes) error {
-	if c.settled {
-		return nil
-	}
-	if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
+// mayDelete asks admission about an object that is to go, and whether it is the one that was meant; of several objects, when it is
+// this one's turn.
+func (c *call) mayDelete(a *admission.Attributes, m metav1.Object, opts *metav1.DeleteOptions) error {
+	if err := c.turn.wait(); err != nil {
 		return err
 	}
-	return c.Admission.Validate(c.r.Context(), a)
+	if !c.settled {
+		if err := c.Admission.Mutate(c.r.Context(), a); err != nil {
+			return err
+		}
+		if err := c.Admission.Validate(c.r.Context(), a); err != nil {
+			return err
+		}
+	}
+	if err := c.checkPreconditions(m, opts.Preconditions); err != nil {
+		return err
+	}
+	c.turn.pass(true)
+	return nil
 }
 
 // deleting tells whether an object was marked before.
@@ -303,62 +309,4 @@ func released(k *catalog.Kind, obj runtime.Object, m metav1.Object) bool {
 	}
 	g := m.GetDeletionGracePeriodSeconds()
 	return g == nil || *g == 0
-}
-
-// alone is the call for one object of several that are worked on at the same time: with a record of its own, since
-// a record has one writer, and without warnings.
-func (c *call) alone(rec *decision.Record) *call {
-	one := *c
-	one.rec = rec
-	one.r = c.r.WithContext(withoutWarnings(decision.With(c.r.Context(), rec)))
-	return &one
-}
-
-// deleteCollection deletes what a list would show.
-func (c *call) deleteCollection() error {
-	f, err := wire.Negotiate(c.r, c.offer())
-	if err != nil {
-		return err
-	}
-	opts, err := c.deleteOptions()
-	if err != nil {
-		return err
-	}
-	listOpts, err := listOptions(c.r)
-	if err != nil {
-		return err
-	}
-	c.warnOfOrphans(opts)
-	match, err := c.matcher(listOpts.LabelSelector, listOpts.FieldSelector)
-	if err != nil {
-		return err
-	}
-	page, err := c.page(listOpts, match)
-	if err != nil {
-		return err
-	}
-	recs, failed := make([]*decision.Record, len(page.entries)), make([]error, len(page.entries))
-	for i := range recs {
-		recs[i] = &decision.Record{}
-	}
-	forEach(len(page.entries), func(i int) {
-		obj, err := c.Registry.Object(c.kind, page.entries[i])
-		if err == nil {
-			var m metav1.Object
-			if m, err = meta.Accessor(obj); err == nil {
-				_, _, _, err = c.alone(recs[i]).remove(m.GetNamespace(), m.GetName(), opts.DeepCopy())
-			}
-		}
-		failed[i] = err
-	})
-	for _, r := range recs {
-		c.rec.Admission = append(c.rec.Admission, r.Admission...)
-		c.rec.Revision = max(c.rec.Revision, r.Revision)
-	}
-	for _, err := range failed {
-		if err != nil && !apierrors.IsNotFound(err) {
-			return err
-		}
-	}
-	return c.sendPage(f, page, match)
 }

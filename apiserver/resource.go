@@ -27,6 +27,7 @@ type call struct {
 	sub catalog.Subresource
 	// settled: admission has had its say about all that is done here.
 	settled bool
+	turn    *turn // of several objects that are deleted at the same time, nil of one
 }
 
 // writeTimeout bounds everything but watches and streams, as upstream's request timeout does.

@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 
 	"coracle/apiserver/decision"
 	"coracle/apiserver/wire"
@@ -162,22 +166,25 @@ func newCompressor() any {
 
 type warningsKey struct{}
 
+// warnings adds to an answer's headers, from several goroutines if need be.
+// Source: k8s.io/apiserver/pkg/endpoints/filters/warning.go.
 type warnings struct {
 	header http.Header
-	sent   map[string]bool
-	size   int
+
+	mu      sync.Mutex
+	said    []string // each once, as it was given
+	written int      // in characters
+	short   bool     // they have become too many, and each is cut
 }
 
-// maxWarnings bounds all warnings of one answer, in bytes, as upstream does.
-const maxWarnings = 4 << 10
+// maxWarnings bounds all warnings of one answer, and maxWarning each of them from when that is exceeded, in characters.
+const (
+	maxWarnings = 4 << 10
+	maxWarning  = 256
+)
 
 func withWarnings(ctx context.Context, w http.ResponseWriter) context.Context {
-	return context.WithValue(ctx, warningsKey{}, &warnings{header: w.Header(), sent: map[string]bool{}})
-}
-
-// withoutWarnings keeps what happens in a context from adding to the answer.
-func withoutWarnings(ctx context.Context) context.Context {
-	return context.WithValue(ctx, warningsKey{}, (*warnings)(nil))
+	return context.WithValue(ctx, warningsKey{}, &warnings{header: w.Header()})
 }
 
 // warnAll adds a warning for each thing that is odd in what was read. Of YAML several come in one text.
@@ -200,17 +207,36 @@ func warnAll(ctx context.Context, odd []string) {
 
 // warn adds a warning to the answer, once. It must come before the answer's first byte.
 func warn(ctx context.Context, text string) {
-	ws, ok := ctx.Value(warningsKey{}).(*warnings)
-	if !ok || ws == nil || text == "" || ws.sent[text] || ws.size+len(text) > maxWarnings {
+	if ws, ok := ctx.Value(warningsKey{}).(*warnings); ok && text != "" {
+		ws.add(text)
+	}
+}
+
+func (ws *warnings) add(text string) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.short && ws.written >= maxWarnings || slices.Contains(ws.said, text) {
 		return
 	}
-	ws.sent[text] = true
-	ws.size += len(text)
-	clean := strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
-			return ' '
-		}
-		return c
-	}, text)
-	ws.header.Add("Warning", `299 - "`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean)+`"`)
+	ws.said = append(ws.said, text)
+	if ws.short || ws.written+utf8.RuneCountInString(text) <= maxWarnings {
+		ws.write(text)
+		return
+	}
+	ws.short, ws.written = true, 0
+	ws.header.Del("Warning")
+	for _, text := range ws.said {
+		ws.write(text)
+	}
+}
+
+// write adds a header, unless the text is what no header can hold.
+func (ws *warnings) write(text string) {
+	if all := []rune(text); ws.short && len(all) > maxWarning {
+		text = string(all[:maxWarning])
+	}
+	if header, err := utilnet.NewWarningHeader(299, "", text); err == nil {
+		ws.written += utf8.RuneCountInString(text)
+		ws.header.Add("Warning", header)
+	}
 }
