@@ -15,5 +15,4 @@
 //   - Priority and fairness (KEP-1040): its objects are kept, and queue nobody. Requests are bounded as they are where it is
 //     switched off, by --max-requests-inflight and --max-mutating-requests-inflight.
 //   - What a proxied pod or service answers in HTML is not rewritten; of a node, nothing but its own API is reached.
-//   - A watch's initial events are not compressed, though its client reads gzip.
 package apiserver

@@ -166,7 +166,7 @@ func (c *call) watchDecisions() error {
 	live, stop := c.Decisions.Follow()
 	defer stop()
 	f.Media = wire.JSON
-	out, err := c.openStream(f, match)
+	out, err := c.openStream(f, match, false)
 	if err != nil {
 		return err
 	}

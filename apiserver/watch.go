@@ -65,21 +65,22 @@ func (c *call) watch() error {
 	switch now := c.Registry.Revision(); {
 	case initial:
 		if err := c.Registry.Reach(c.r.Context(), after); err != nil {
-			return c.watchError(f, err)
+			return c.watchError(f, err, opts)
 		}
 	case after == 0, after > now: // what comes before a version that there is not yet is left out
 		begin = now
 	}
 	w, err := c.Registry.Watch(ctx, c.watchPrefix(match), begin, initial)
 	if err != nil {
-		return c.watchError(f, err)
+		return c.watchError(f, err, opts)
 	}
 	defer w.Stop()
 
-	out, err := c.openStream(f, match)
+	out, err := c.openStream(f, match, listsFirst(opts))
 	if err != nil {
 		return err
 	}
+	defer out.close()
 	if !initial {
 		out.after = after
 	}
@@ -91,7 +92,7 @@ func (c *call) watch() error {
 func (c *call) stream(ctx context.Context, w *cache.Watcher, out *eventStream, opts *metainternal.ListOptions) error {
 	bookmarks := time.NewTimer(untilBookmark(ctx))
 	defer bookmarks.Stop()
-	asked := wanted(opts.SendInitialEvents, false) && opts.AllowWatchBookmarks
+	asked := listsFirst(opts)
 	for {
 		select {
 		case <-c.stop:
@@ -171,17 +172,18 @@ func watchTimeout(opts *metainternal.ListOptions) time.Duration {
 
 // watchError answers a watch from a version that is forgotten, or that does not come in time: it begins, and ends with an ERROR
 // event, as upstream's does.
-func (c *call) watchError(f wire.Format, err error) error {
+func (c *call) watchError(f wire.Format, err error, opts *metainternal.ListOptions) error {
 	switch {
 	case errors.Is(err, storage.ErrCompacted):
 		err = apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %s", c.r.URL.Query().Get("resourceVersion")))
 	case !apierrors.IsTimeout(err):
 		return err
 	}
-	out, oerr := c.openStream(f, &matcher{})
+	out, oerr := c.openStream(f, &matcher{}, listsFirst(opts))
 	if oerr != nil {
 		return oerr
 	}
+	defer out.close()
 	out.error(err)
 	out.flush()
 	return nil
@@ -192,22 +194,36 @@ type eventStream struct {
 	c       *call
 	f       wire.Format
 	match   *matcher
-	w       io.Writer
+	w       io.Writer // of whole events
 	rc      *http.ResponseController
+	packed  *packer // nil where nothing is compressed
 	pending []byte
 	err     error
-	encoder runtime.Encoder
 	headers bool  // the table's columns have been sent
 	after   int64 // events up to this revision are not told
 }
 
-func (c *call) openStream(f wire.Format, match *matcher) (*eventStream, error) {
-	s := &eventStream{c: c, f: f, match: match, w: c.w, rc: http.NewResponseController(c.w)}
-	s.encoder, s.w = c.Codec.WatchEncoder(f, c.w)
+// openStream begins the answer. One that a list of what there is comes first in, which is long, is compressed for clients that read
+// that.
+func (c *call) openStream(f wire.Format, match *matcher, long bool) (*eventStream, error) {
+	s := &eventStream{c: c, f: f, match: match, rc: http.NewResponseController(c.w)}
 	h := c.w.Header()
 	h.Set("Content-Type", f.ContentType(true))
+	to := io.Writer(c.w)
+	if f.Gzip && long {
+		h.Set("Content-Encoding", "gzip")
+		h.Add("Vary", "Accept-Encoding")
+		s.packed = &packer{w: c.w, pool: &c.compressors}
+		to = s.packed
+	}
+	s.w = c.Codec.WatchFrames(f, to)
 	c.w.WriteHeader(http.StatusOK)
 	return s, s.rc.Flush()
+}
+
+// listsFirst tells whether a watch is in place of a list and a watch (KEP-3157).
+func listsFirst(opts *metainternal.ListOptions) bool {
+	return wanted(opts.SendInitialEvents, false) && opts.AllowWatchBookmarks
 }
 
 // event sends a change as the client sees it: an object that a selector lets through no longer is gone for it.
@@ -383,7 +399,6 @@ func (s *eventStream) object(kind string, obj runtime.Object) {
 
 // message sends an event in protobuf, with its length in front.
 func (s *eventStream) message(b []byte) {
-	s.flush()
 	if _, err := s.w.Write(b); err != nil && s.err == nil {
 		s.err = err
 	}
@@ -396,11 +411,21 @@ func (s *eventStream) write(b []byte) {
 // flush sends what has gathered.
 func (s *eventStream) flush() error {
 	if len(s.pending) > 0 && s.err == nil {
-		_, s.err = s.c.w.Write(s.pending)
+		_, s.err = s.w.Write(s.pending)
 	}
 	s.pending = s.pending[:0]
+	if s.err == nil && s.packed != nil {
+		s.err = s.packed.flush()
+	}
 	if s.err == nil {
 		s.err = s.rc.Flush()
 	}
 	return s.err
+}
+
+// close gives back what compresses. What was not flushed is not sent any longer.
+func (s *eventStream) close() {
+	if s.packed != nil {
+		s.packed.release()
+	}
 }

@@ -283,12 +283,12 @@ func (c *Codec) Unmarshal(b []byte, into runtime.Object) error {
 	return kjson.UnmarshalCaseSensitivePreserveInts(b, into)
 }
 
-// WatchEncoder returns how the objects of a watch travel in a format: each is framed for the stream.
-func (c *Codec) WatchEncoder(f Format, w io.Writer) (runtime.Encoder, io.Writer) {
+// WatchFrames returns where the events of a watch are written, each by one Write, for a stream in a format.
+func (c *Codec) WatchFrames(f Format, w io.Writer) io.Writer {
 	if f.Media == Protobuf {
-		return c.protobufBare, protobuf.LengthDelimitedFramer.NewFrameWriter(w)
+		return protobuf.LengthDelimitedFramer.NewFrameWriter(w)
 	}
-	return c.json, w
+	return w
 }
 
 // ContentType is the header for an answer in a format; a stream says so.
