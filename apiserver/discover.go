@@ -3,6 +3,7 @@ package apiserver
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"coracle/apiserver/catalog"
 	"coracle/apiserver/discovery"
 	"coracle/apiserver/wire"
 )
@@ -54,9 +56,13 @@ func (s *Server) group(w http.ResponseWriter, r *http.Request) error {
 	return s.document(w, r, g, wire.Offer{Direct: true})
 }
 
-// resources serves /api/VERSION and /apis/GROUP/VERSION.
+// resources serves /api/VERSION and /apis/GROUP/VERSION; those of custom resources by any method, as upstream does.
 func (s *Server) resources(w http.ResponseWriter, r *http.Request) error {
 	gv := schema.GroupVersion{Group: mux.Vars(r)["group"], Version: mux.Vars(r)["version"]}
+	custom := func(k *catalog.Kind) bool { return k.Custom != nil && k.GroupVersion() == gv }
+	if r.Method != http.MethodGet && !slices.ContainsFunc(s.Catalog.Kinds(), custom) {
+		return methodNotAllowed()
+	}
 	l := discovery.Resources(s.Catalog.Kinds(), gv)
 	if l == nil || gv.Group == "" && strings.HasPrefix(r.URL.Path, "/apis/") {
 		return s.notServed(w, r, gv.Group)

@@ -69,7 +69,7 @@ func (c *call) sendObject(f wire.Format, code int, obj runtime.Object) error {
 		}
 		c.send(c.w, f, code, t)
 	case "PartialObjectMetadata":
-		p, err := partial(f, obj)
+		p, err := c.partial(f, obj)
 		if err != nil {
 			return err
 		}

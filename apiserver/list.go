@@ -122,7 +122,7 @@ func (c *call) sendList(f wire.Format, objs []runtime.Object, list metav1.ListMe
 			ListMeta: list,
 		}
 		for _, obj := range objs { // of none the items are null, as upstream
-			p, err := partial(f, obj)
+			p, err := c.partial(f, obj)
 			if err != nil {
 				return err
 			}

@@ -276,3 +276,52 @@ func TestAutoscalersAreOwnedInBothVersions(t *testing.T) {
 		t.Errorf("%d %v\nwant %s", w.Code, status["message"], want)
 	}
 }
+
+func TestMetadataAloneIsWithoutWhatStandsForFields(t *testing.T) {
+	const sets = "/apis/apps/v1/namespaces/blue/daemonsets"
+	const set = `{"apiVersion":"apps/v1","kind":"DaemonSet","metadata":{"name":"d","annotations":{"mine":"x"}},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i"}]}}}}`
+	h := made(t, [2]string{"POST " + sets, set})
+	for accept, there := range map[string]bool{
+		"application/json": true,
+		"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1": false,
+		"application/json;as=Table;g=meta.k8s.io;v=v1":                 false,
+	} {
+		w := send(t, h, "GET "+sets+"/d", "", accept)
+		if body := w.Body.String(); strings.Contains(body, `"deprecated.daemonset.template.generation":"`) != there || !strings.Contains(body, `"mine":"x"`) {
+			t.Errorf("%s: %s", accept, body)
+		}
+	}
+	if _, again := ask(t, h, "GET "+sets+"/d", ""); len(again["metadata"].(map[string]any)["annotations"].(map[string]any)) != 2 {
+		t.Errorf("it is gone from the object: %v", again)
+	}
+}
+
+func TestABookmarkIsAnObjectOfNothing(t *testing.T) {
+	h := made(t)
+	for resource, want := range map[string]string{
+		"/apis/apps/v1/deployments": `"spec":{"replicas":0,`, "/apis/apps/v1/statefulsets": `"spec":{"replicas":0,`, "/apis/apps/v1/replicasets": `"spec":{"replicas":0,`,
+		"/apis/apps/v1/daemonsets": `"annotations":{"deprecated.daemonset.template.generation":"0","k8s.io/initial-events-end":"true"}`,
+	} {
+		w := send(t, h, "GET "+resource+"?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1", "", "")
+		if body := w.Body.String(); !strings.Contains(body, `"type":"BOOKMARK"`) || !strings.Contains(body, want) {
+			t.Errorf("%s: %s, want %s", resource, body, want)
+		}
+	}
+}
+
+func TestAFaultOfADefinitionIsToldAsOftenAsItIsFound(t *testing.T) {
+	const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+	h := made(t, [2]string{"POST " + definitions, `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"its.example.com"},"spec":{"group":"example.com","scope":"Namespaced","names":{"plural":"its","singular":"it","kind":"It","listKind":"ItList"},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]}}`})
+	_, refused := ask(t, h, "PATCH+merge "+definitions+"/its.example.com", `{"metadata":{"labels":{"a":"not good"}}}`)
+	if causes := refused["details"].(map[string]any)["causes"].([]any); len(causes) != 3 || strings.Count(refused["message"].(string), "not good") != 1 {
+		t.Errorf("want three causes in one sentence: %v", refused)
+	}
+	_, refused = ask(t, h, "PATCH+merge "+definitions+"/its.example.com", `{"spec":{"group":"example.org","versions":[{"name":"v2","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]},"status":{"storedVersions":["v1"]}}`)
+	var fields []string
+	for _, cause := range refused["details"].(map[string]any)["causes"].([]any) {
+		fields = append(fields, cause.(map[string]any)["field"].(string))
+	}
+	if diff := cmp.Diff([]string{"spec.group", "status.storedVersions[0]"}, fields); diff != "" {
+		t.Errorf("in the order of kube-apiserver (-want +got):\n%s", diff)
+	}
+}

@@ -46,8 +46,8 @@ func (s *Server) routes(router *mux.Router) http.Handler {
 	router.Handle("/apis/{group}", s.answer(s.group))
 	router.Handle("/apis/{group}/", s.answer(s.group))
 	for _, prefix := range []string{"/api/{version}", "/apis/{group}/{version}"} {
-		router.Handle(prefix, s.answer(reads(s.resources)))
-		router.Handle(prefix+"/", s.answer(reads(s.resources)))
+		router.Handle(prefix, s.answer(s.resources))
+		router.Handle(prefix+"/", s.answer(s.resources))
 		router.PathPrefix(prefix + "/").Handler(s.answer(s.resource))
 	}
 	s.debug(router)

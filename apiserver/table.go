@@ -1,7 +1,9 @@
 package apiserver
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -34,7 +36,7 @@ func (c *call) table(f wire.Format, objs []runtime.Object, list metav1.ListMeta)
 		case metav1.IncludeObject:
 			row.Object.Object = obj
 		case metav1.IncludeMetadata:
-			p, err := partial(f, obj)
+			p, err := c.partial(f, obj)
 			if err != nil {
 				return nil, err
 			}
@@ -57,13 +59,17 @@ func includeObject(q url.Values) (metav1.IncludeObjectPolicy, error) {
 }
 
 // partial is an object's metadata, as clients ask for that only want to know what there is.
-func partial(f wire.Format, obj runtime.Object) (*metav1.PartialObjectMetadata, error) {
+func (c *call) partial(f wire.Format, obj runtime.Object) (*metav1.PartialObjectMetadata, error) {
 	m, err := meta.Accessor(obj)
 	if err != nil {
 		return nil, err
 	}
 	p := meta.AsPartialObjectMetadata(m)
 	p.TypeMeta = metav1.TypeMeta{Kind: "PartialObjectMetadata", APIVersion: f.MetaVersion()}
+	if len(c.kind.Derived) > 0 && len(p.Annotations) > 0 {
+		p.Annotations = maps.Clone(p.Annotations)
+		maps.DeleteFunc(p.Annotations, func(name, _ string) bool { return slices.Contains(c.kind.Derived, name) })
+	}
 	return p, nil
 }
 

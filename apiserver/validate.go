@@ -39,6 +39,9 @@ func (c *call) validateCreate(obj runtime.Object, m metav1.Object) error {
 func (c *call) validateUpdate(obj, old runtime.Object, m, oldMeta metav1.Object) error {
 	errs := c.validateMetadata(m)
 	errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(m, oldMeta, field.NewPath("metadata"))...)
+	if c.kind.Strategy.Repeats {
+		errs = append(errs, validation.ValidateObjectMetaAccessorUpdate(m, oldMeta, field.NewPath("metadata"))...)
+	}
 	if c.sub.Validate != nil {
 		return c.invalid(m, append(errs, c.sub.Validate(obj, old)...))
 	}
@@ -95,5 +98,8 @@ func (c *call) invalid(m metav1.Object, errs field.ErrorList) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return apierrors.NewInvalid(c.kind.Checked(), m.GetName(), catalog.Ordered(errs))
+	if !c.kind.Strategy.Repeats {
+		errs = catalog.Ordered(errs)
+	}
+	return apierrors.NewInvalid(c.kind.Checked(), m.GetName(), errs)
 }

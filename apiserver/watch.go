@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -334,7 +335,7 @@ func (s *eventStream) convert(obj runtime.Object) (runtime.Object, error) {
 		s.headers = true
 		return t, nil
 	case "PartialObjectMetadata":
-		return partial(s.f, obj)
+		return s.c.partial(s.f, obj)
 	case "PartialObjectMetadataList":
 		return nil, errNoForm
 	}
@@ -350,9 +351,17 @@ func (s *eventStream) bookmark(e *cache.Event) {
 	if err != nil {
 		return
 	}
+	if s.c.kind.Blank != nil {
+		s.c.kind.Blank(obj)
+	}
 	m.SetResourceVersion(strconv.FormatInt(max(e.Revision, s.after), 10))
 	if e.InitialEnd {
-		m.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+		annotations := maps.Clone(m.GetAnnotations())
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[metav1.InitialEventsAnnotationKey] = "true"
+		m.SetAnnotations(annotations)
 	}
 	converted, err := s.convert(obj)
 	if err != nil {

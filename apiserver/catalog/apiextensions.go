@@ -30,6 +30,7 @@ func apiextensionsKinds() []*Kind {
 				Warnings:             warnings(crdvalidation.Warnings),
 				Generation:           true,
 				RequireVersion:       true,
+				Repeats:              true,
 			},
 			Table: table(definitionCells,
 				nameColumn(),

@@ -4,6 +4,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func appsKinds() []*Kind {
@@ -19,7 +20,11 @@ func appsKinds() []*Kind {
 			Table: controllerRevisionTable(),
 		}),
 		row[appsv1.DaemonSet, appsv1.DaemonSetList](gv, Kind{
-			Resource:     "daemonsets",
+			Resource: "daemonsets",
+			Derived:  []string{appsv1.DeprecatedTemplateGeneration},
+			Blank: on(func(d *appsv1.DaemonSet) {
+				metav1.SetMetaDataAnnotation(&d.ObjectMeta, appsv1.DeprecatedTemplateGeneration, "0")
+			}),
 			ShortNames:   []string{"ds"},
 			Categories:   inAll(),
 			Namespaced:   true,
@@ -39,6 +44,7 @@ func appsKinds() []*Kind {
 		}),
 		row[appsv1.Deployment, appsv1.DeploymentList](gv, Kind{
 			Resource:     "deployments",
+			Blank:        on(func(o *appsv1.Deployment) { o.Spec.Replicas = new(int32(0)) }),
 			ShortNames:   []string{"deploy"},
 			Categories:   inAll(),
 			Namespaced:   true,
@@ -59,6 +65,7 @@ func appsKinds() []*Kind {
 		}),
 		row[appsv1.ReplicaSet, appsv1.ReplicaSetList](gv, Kind{
 			Resource:     "replicasets",
+			Blank:        on(func(o *appsv1.ReplicaSet) { o.Spec.Replicas = new(int32(0)) }),
 			ShortNames:   []string{"rs"},
 			Categories:   inAll(),
 			Namespaced:   true,
@@ -76,6 +83,7 @@ func appsKinds() []*Kind {
 		}),
 		row[appsv1.StatefulSet, appsv1.StatefulSetList](gv, Kind{
 			Resource:     "statefulsets",
+			Blank:        on(func(o *appsv1.StatefulSet) { o.Spec.Replicas = new(int32(0)) }),
 			ShortNames:   []string{"sts"},
 			Categories:   inAll(),
 			Namespaced:   true,

@@ -42,6 +42,7 @@ func autoscalingKinds() []*Kind {
 			Categories:   inAll(),
 			Namespaced:   true,
 			Subresources: onlyStatus(),
+			Derived:      roundTrip(),
 			Converted:    convertedHPA,
 			ToStored:     storedHPA,
 			FromStored:   func(obj runtime.Object) (runtime.Object, error) { return hpaToV1(obj.(*hpaV2)) },

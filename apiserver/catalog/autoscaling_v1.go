@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -20,18 +21,16 @@ const (
 	behaviorAnnotation       = "autoscaling.alpha.kubernetes.io/behavior"
 )
 
-func dropRoundTrip(m *metav1.ObjectMeta) {
-	names := []string{metricsAnnotation, currentMetricsAnnotation, conditionsAnnotation, behaviorAnnotation,
+// roundTrip are the annotations in which v1 shows what only v2 has fields for.
+func roundTrip() []string {
+	return []string{metricsAnnotation, currentMetricsAnnotation, conditionsAnnotation, behaviorAnnotation,
 		"autoscaling.alpha.kubernetes.io/scale-down-tolerance", "autoscaling.alpha.kubernetes.io/scale-up-tolerance"}
+}
+
+func dropRoundTrip(m *metav1.ObjectMeta) {
+	names := roundTrip()
 	m.Annotations = maps.Clone(m.Annotations)
-	maps.DeleteFunc(m.Annotations, func(name, _ string) bool {
-		for _, n := range names {
-			if n == name {
-				return true
-			}
-		}
-		return false
-	})
+	maps.DeleteFunc(m.Annotations, func(name, _ string) bool { return slices.Contains(names, name) })
 }
 
 // hpaToV2 reads the annotations too; one that is not JSON is ignored, as upstream does.

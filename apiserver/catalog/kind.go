@@ -36,6 +36,11 @@ type Kind struct {
 	ToStored   func(runtime.Object) (runtime.Object, error)
 	FromStored func(runtime.Object) (runtime.Object, error)
 
+	// Derived are annotations in which this version of the kind shows fields that another has: its metadata alone is without them.
+	Derived []string
+	// Blank fills in what an object of nothing has, which is what a bookmark tells a version with; nil for nothing.
+	Blank func(obj runtime.Object)
+
 	// Converted returns an object of the kind in another version that its fields can be owned in; nil where there is one alone.
 	Converted func(obj runtime.Object, to schema.GroupVersion) (runtime.Object, error)
 
@@ -120,6 +125,8 @@ type Strategy struct {
 	// Ratchet checks an update, or with status one of the status, in place of all these, for kinds of which a fault may stay that
 	// was there before. It calls warn with each that Kubernetes warns of.
 	Ratchet func(obj, old runtime.Object, status bool, warn func(string)) field.ErrorList
+	// Repeats: Kubernetes checks a change of the metadata twice, and says as often what is wrong with it.
+	Repeats bool
 	// ChecksMetadata: Validate checks metadata in its own order, or leaves it to a last look once nothing else is wrong,
 	// at which names need only be segments of a path.
 	ChecksMetadata bool

@@ -36,14 +36,18 @@ func Validate(crd *apiextensionsv1.CustomResourceDefinition) field.ErrorList {
 
 // ValidateChange checks what a change makes of a definition.
 func ValidateChange(crd, old *apiextensionsv1.CustomResourceDefinition) field.ErrorList {
-	errs := validate(crd, old)
-	at := field.NewPath("spec")
-	if isEstablished(old) {
-		errs = append(errs, apivalidation.ValidateImmutableField(crd.Spec.Scope, old.Spec.Scope, at.Child("scope"))...)
-		errs = append(errs, apivalidation.ValidateImmutableField(crd.Spec.Names.Kind, old.Spec.Names.Kind, at.Child("names", "kind"))...)
+	return validate(crd, old)
+}
+
+// validateFixed checks that what is fixed has not changed.
+func validateFixed(s, old *apiextensionsv1.CustomResourceDefinitionSpec, established bool, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if established {
+		errs = append(errs, apivalidation.ValidateImmutableField(s.Scope, old.Scope, at.Child("scope"))...)
+		errs = append(errs, apivalidation.ValidateImmutableField(s.Names.Kind, old.Names.Kind, at.Child("names", "kind"))...)
 	}
-	errs = append(errs, apivalidation.ValidateImmutableField(crd.Spec.Group, old.Spec.Group, at.Child("group"))...)
-	return append(errs, apivalidation.ValidateImmutableField(crd.Spec.Names.Plural, old.Spec.Names.Plural, at.Child("names", "plural"))...)
+	errs = append(errs, apivalidation.ValidateImmutableField(s.Group, old.Group, at.Child("group"))...)
+	return append(errs, apivalidation.ValidateImmutableField(s.Names.Plural, old.Names.Plural, at.Child("names", "plural"))...)
 }
 
 // ValidateStatus checks a change of the status.
@@ -79,6 +83,9 @@ func validate(crd, old *apiextensionsv1.CustomResourceDefinition) field.ErrorLis
 		return field.ErrorList{field.InternalError(nil, err)}
 	}
 	errs := validateSpec(&internal.Spec, old == nil || !isEstablished(old), field.NewPath("spec"))
+	if old != nil {
+		errs = append(errs, validateFixed(&crd.Spec, &old.Spec, isEstablished(old), field.NewPath("spec"))...)
+	}
 	errs = append(errs, validateStoredVersions(internal, field.NewPath("status", "storedVersions"))...)
 	errs = append(errs, validateApproval(crd, old)...)
 	if crd.Spec.PreserveUnknownFields && (old == nil || !old.Spec.PreserveUnknownFields) {

@@ -31,6 +31,7 @@ func (v *version) strategy() catalog.Strategy {
 		Generation:     true,
 		CountsStatus:   !v.hasStatus(),
 		RequireVersion: true,
+		Repeats:        true,
 		Warnings:       warnings,
 	}
 	if v.hasStatus() {

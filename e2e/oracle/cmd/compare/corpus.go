@@ -17,6 +17,7 @@ type request struct {
 	headers      [][2]string
 	body         string
 	save         [][2]string // name, JSON path into the answer, or header.NAME
+	until        string      // PATH=TEXT: it is sent until what is there in the answer contains the text
 }
 
 // readCorpus reads a file of requests:
@@ -26,6 +27,7 @@ type request struct {
 //	Content-Type: application/yaml
 //	Save: version=metadata.resourceVersion
 //	Save: tag=header.Etag
+//	Until: status.conditions=Established
 //
 //	body, until the next title
 func readCorpus(file string) ([]request, error) {
@@ -71,9 +73,13 @@ func parseRequest(block string) (request, error) {
 				return r, fmt.Errorf("%q: want Header: value, have %q", title, line)
 			}
 			v = strings.TrimSpace(v)
-			if k == "Save" {
+			switch k {
+			case "Save":
 				name, from, _ := strings.Cut(v, "=")
 				r.save = append(r.save, [2]string{name, from})
+				continue
+			case "Until":
+				r.until = v
 				continue
 			}
 			r.headers = append(r.headers, [2]string{k, v})

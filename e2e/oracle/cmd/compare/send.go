@@ -93,7 +93,23 @@ func parse(at string) (*url.URL, error) {
 	return &url.URL{Scheme: scheme, Host: host, Opaque: "//" + host + "/" + path, RawQuery: query}, nil
 }
 
+// send sends a request, again and again for some seconds where the answer is to say something first.
 func (s *server) send(ctx context.Context, r request) (answer, error) {
+	path, text, wait := strings.Cut(r.until, "=")
+	for deadline := time.Now().Add(patience); ; time.Sleep(pause) {
+		a, err := s.once(ctx, r)
+		if err != nil || !wait || strings.Contains(find(a.body, path), text) || time.Now().After(deadline) {
+			return a, err
+		}
+	}
+}
+
+const (
+	patience = 10 * time.Second
+	pause    = 50 * time.Millisecond
+)
+
+func (s *server) once(ctx context.Context, r request) (answer, error) {
 	var body io.Reader
 	if r.body != "" {
 		body = strings.NewReader(s.expand(r.body))

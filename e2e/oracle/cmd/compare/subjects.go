@@ -25,6 +25,7 @@ type subject struct {
 	Object   map[string]any              `json:"object"` // besides apiVersion, kind and metadata.name
 	Variants map[string][]map[string]any `json:"variants"`
 	Without  []string                    `json:"without"` // requests of the template that make no sense for it
+	Settled  string                      `json:"settled"` // PATH=TEXT of what a server's own controllers write of it
 }
 
 // readSubjects reads a file of subjects, and the requests that its field requests names, in which {kind}, {apiVersion},
@@ -32,7 +33,8 @@ type subject struct {
 //
 //	Once: yes     sends it but once, before all subjects where it comes first, and after them where it comes last;
 //	For: create   sends it for each of the subject's variants of that name: {variant} is the change, {object} the result;
-//	Only: status  sends it where the subject has such variants.
+//	Only: status  sends it where the subject has such variants;
+//	Until: {settled}  sends it where the subject says what to wait for.
 func readSubjects(file string) ([]request, error) {
 	var f struct {
 		Requests string    `json:"requests"`
@@ -109,6 +111,9 @@ func (s *subject) fill(block string) ([]string, error) {
 	if only := directive(block, "Only"); only != "" && s.Variants[only] == nil {
 		return nil, nil
 	}
+	if directive(block, "Until") == "{settled}" && s.Settled == "" {
+		return nil, nil
+	}
 	variants := []map[string]any{nil}
 	if name := directive(block, "For"); name != "" {
 		variants = s.Variants[name]
@@ -119,7 +124,7 @@ func (s *subject) fill(block string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, strings.NewReplacer("{kind}", s.Kind, "{apiVersion}", s.APIVersion, "{path}", s.Path, "{name}", s.Name,
+		all = append(all, strings.NewReplacer("{kind}", s.Kind, "{apiVersion}", s.APIVersion, "{path}", s.Path, "{name}", s.Name, "{settled}", s.Settled,
 			"{variant}", describe(variant), "{object}", object).Replace(block))
 	}
 	return all, nil
