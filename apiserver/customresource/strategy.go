@@ -10,7 +10,6 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/model"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/objectmeta"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -61,7 +60,7 @@ func (v *version) validate(obj runtime.Object) field.ErrorList {
 	if errs != nil {
 		return errs
 	}
-	errs = validation.ValidateCustomResource(nil, u.Object, checks.object)
+	errs = checks.object.create(nil, u.Object)
 	errs = append(errs, v.validateScale(u, true)...)
 	if s == nil {
 		return errs
@@ -84,10 +83,10 @@ func (v *version) ratchet(obj, old runtime.Object, status bool, warn func(string
 		return errs
 	}
 	if s == nil {
-		return append(validation.ValidateCustomResource(nil, u.Object, checks.object), v.validateScale(u, true)...)
+		return append(checks.object.create(nil, u.Object), v.validateScale(u, true)...)
 	}
 	both := common.NewCorrelatedObject(u.Object, before.Object, &model.Structural{Structural: s})
-	errs = validation.ValidateCustomResourceUpdate(nil, u.Object, before.Object, checks.object, validation.WithRatcheting(both))
+	errs = checks.object.update(nil, u.Object, before.Object, both)
 	errs = append(errs, v.validateScale(u, true)...)
 	errs = append(errs, objectmeta.Validate(context.Background(), nil, u.Object, s, false)...)
 	errs = append(errs, listErrors(s, u, before)...)
@@ -104,7 +103,7 @@ func (v *version) ratchetStatus(ctx context.Context, u, before *unstructured.Uns
 	}
 	both := common.NewCorrelatedObject(u.Object, before.Object, &model.Structural{Structural: s})
 	if status, ok := u.Object["status"]; ok && checks.status != nil {
-		errs = validation.ValidateCustomResourceUpdate(field.NewPath("status"), status, before.Object["status"], checks.status, validation.WithRatcheting(both.Key("status")))
+		errs = checks.status.update(field.NewPath("status"), status, before.Object["status"], both.Key("status"))
 	}
 	errs = append(errs, v.validateScale(u, false)...)
 	errs = append(errs, listErrors(s, u, before)...)

@@ -24,8 +24,11 @@ type version struct {
 	rules      func() *cel.Validator
 }
 
-// validators check values against the schema: of the object, and of its status alone.
-type validators struct{ object, status validation.SchemaValidator }
+// validators are the schemas that values are checked against: of the object, and of its status alone.
+type validators struct {
+	object checked
+	status *checked
+}
 
 func newVersion(v apiextensionsv1.CustomResourceDefinitionVersion) *version {
 	out := &version{CustomResourceDefinitionVersion: v}
@@ -48,14 +51,15 @@ func newVersion(v apiextensionsv1.CustomResourceDefinitionVersion) *version {
 			return validators{}, err
 		}
 		var out validators
-		if out.object, _, err = validation.NewSchemaValidator(s); err != nil {
+		if _, out.object.schema, err = validation.NewSchemaValidator(s); err != nil {
 			return validators{}, err
 		}
 		if s == nil {
 			return out, nil
 		}
 		if status, ok := s.Properties["status"]; ok {
-			out.status, _, err = validation.NewSchemaValidator(&status)
+			out.status = &checked{}
+			_, out.status.schema, err = validation.NewSchemaValidator(&status)
 		}
 		return out, err
 	})
