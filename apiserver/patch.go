@@ -178,6 +178,9 @@ func patcherFor(kind types.PatchType, patch []byte, example runtime.Object, s wi
 				"The allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(p)))
 		}
 		return func(before []byte) ([]byte, error) {
+			if err := checkMoves(p, before); err != nil {
+				return nil, err
+			}
 			after, err := p.Apply(before)
 			if err != nil {
 				return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)

@@ -33,6 +33,9 @@ func strategicPatcher(patch []byte, example runtime.Object, s wire.Strictness) (
 		return nil, nil, apierrors.NewInternalError(err)
 	}
 	return func(before []byte) ([]byte, error) {
+		if err := checkMerges(before, wanted, meta); err != nil {
+			return nil, err
+		}
 		merged, err := mergeStrategic(before, runtime.DeepCopyJSON(wanted), meta)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,115 @@
+package apiserver
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+)
+
+// The packages that apply patches take time by the square of some lists' lengths: a body of 3 MiB would keep them at work for many
+// minutes. Upstream has no such bounds; what people send is far below them.
+const (
+	// maxMoved is how many items operations may move: each that inserts or removes one in the middle copies the whole list.
+	maxMoved = 100_000_000
+	// maxCompared is how many pairs of items may be compared to merge lists: each of the patch with all others, and with those that
+	// are there.
+	maxCompared = 20_000_000
+)
+
+// checkMoves refuses operations that move too much.
+func checkMoves(p jsonpatch.Patch, before []byte) error {
+	moves, longest := 0, longestList(before)
+	for _, op := range p {
+		if value := op["value"]; value != nil {
+			longest = max(longest, longestList(*value))
+		}
+		switch op.Kind() {
+		case "add", "copy", "remove":
+			moves += movesBy(op.Path())
+		case "move":
+			moves += movesBy(op.Path()) + movesBy(op.From())
+		}
+	}
+	if moves*(longest+len(p)) > maxMoved {
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
+			"%d operations insert or remove items, and a list has %d: that is too much to be done one by one; replace the list", moves, longest))
+	}
+	return nil
+}
+
+// movesBy tells whether a pointer leads to a place in a list.
+func movesBy(pointer string, err error) int {
+	if _, failed := strconv.Atoi(pointer[strings.LastIndexByte(pointer, '/')+1:]); err != nil || failed != nil {
+		return 0
+	}
+	return 1
+}
+
+// longestList is how many items the longest list in a valid document has, or a little more.
+func longestList(b []byte) (longest int) {
+	var lists []int // the items so far of those that are open; of an object its members
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case '[', '{':
+			lists = append(lists, 1)
+		case ',':
+			if len(lists) > 0 {
+				lists[len(lists)-1]++
+			}
+		case ']', '}':
+			if n := len(lists) - 1; n >= 0 {
+				if b[i] == ']' {
+					longest = max(longest, lists[n])
+				}
+				lists = lists[:n]
+			}
+		}
+	}
+	return longest
+}
+
+// checkMerges refuses a strategic merge patch whose lists are too long to be merged.
+func checkMerges(before []byte, wanted map[string]any, meta strategicpatch.LookupPatchMeta) error {
+	if pairs := comparisons(wanted, meta, longestList(before)); pairs > maxCompared {
+		return apierrors.NewRequestEntityTooLargeError("the lists of the patch are too long to be merged with those that are there; replace the object")
+	}
+	return nil
+}
+
+// comparisons counts pairs of items; there is how long the longest list is that they are merged with.
+func comparisons(wanted map[string]any, meta strategicpatch.LookupPatchMeta, there int) (pairs int) {
+	for key, value := range wanted {
+		switch value := value.(type) {
+		case map[string]any:
+			if below, _, err := meta.LookupPatchMetadataForStruct(key); err == nil {
+				pairs += comparisons(value, below, there)
+			}
+		case []any:
+			_, of, directive := strings.Cut(key, "/")
+			if !directive {
+				of = key
+			}
+			below, how, err := meta.LookupPatchMetadataForSlice(of)
+			if directive || strings.HasPrefix(key, "$") || err == nil && slices.Contains(how.GetPatchStrategies(), "merge") {
+				pairs += len(value) * (len(value) + there)
+			}
+			for _, item := range value {
+				if m, ok := item.(map[string]any); ok && err == nil {
+					pairs += comparisons(m, below, there)
+				}
+			}
+		}
+	}
+	return pairs
+}
