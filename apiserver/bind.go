@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/storage/names"
 
+	"coracle/apiserver/catalog"
 	"coracle/apiserver/wire"
 )
 
@@ -64,7 +65,7 @@ func (c *call) bindByName() error {
 // assign puts the pod that the request names on the node that b names.
 func (c *call) assign(f wire.Format, b *corev1.Binding, opts *metav1.CreateOptions) error {
 	if errs := validateBinding(b); len(errs) > 0 {
-		return plain(errs.ToAggregate().Error()) // as it is, upstream as well
+		return plain(catalog.Told(errs).ToAggregate().Error()) // as it is, upstream as well
 	}
 	if err := c.admit(b, opts); err != nil {
 		return err

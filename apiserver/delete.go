@@ -86,7 +86,7 @@ func (c *call) deleteOptions() (*metav1.DeleteOptions, error) {
 // validDeletion checks how something is to be deleted.
 func validDeletion(opts *metav1.DeleteOptions) error {
 	if errs := metav1validation.ValidateDeleteOptions(opts); len(errs) > 0 {
-		return apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "DeleteOptions"}, "", errs)
+		return apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "DeleteOptions"}, "", catalog.Told(errs))
 	}
 	return nil
 }

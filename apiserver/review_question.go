@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/authentication/user"
 
+	"coracle/apiserver/catalog"
 	"coracle/rbac"
 )
 
@@ -43,7 +44,7 @@ func (c *call) checkReview(m *metav1.ObjectMeta, errs field.ErrorList) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	return apierrors.NewInvalid(schema.GroupKind{Group: c.kind.Group}, "", errs) // Kubernetes forgets the kind here
+	return apierrors.NewInvalid(schema.GroupKind{Group: c.kind.Group}, "", catalog.Told(errs)) // Kubernetes forgets the kind here
 }
 
 func validateReview(spec authorizationv1.SubjectAccessReviewSpec) field.ErrorList {

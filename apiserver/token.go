@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"coracle/apiserver/catalog"
 )
 
 // Tokens issues service-account tokens.
@@ -87,7 +89,7 @@ func (c *call) token() error {
 	req.CreationTimestamp = metav1.NewTime(now).Rfc3339Copy()
 	req.Status = authenticationv1.TokenRequestStatus{}
 	if errs := validateTokenRequest(req, c.Tokens.MinLifetime()); len(errs) > 0 {
-		return apierrors.NewInvalid(c.sub.Kind.GroupKind(), "", errs)
+		return apierrors.NewInvalid(c.sub.Kind.GroupKind(), "", catalog.Told(errs))
 	}
 	if err := c.Admission.Validate(c.r.Context(), asked); err != nil {
 		return err
@@ -121,7 +123,7 @@ func (c *call) checkTokenName(req *authenticationv1.TokenRequest) error {
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "namespace"), req.Namespace, "must match the service account namespace if specified"))
 	}
 	if len(errs) > 0 {
-		return apierrors.NewInvalid(c.sub.Kind.GroupKind(), c.info.Name, errs)
+		return apierrors.NewInvalid(c.sub.Kind.GroupKind(), c.info.Name, catalog.Told(errs))
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (p *ServiceIP) Mutate(_ context.Context, a *Attributes) error {
 		svc.Spec.ClusterIP, svc.Spec.ClusterIPs = old.Spec.ClusterIP, old.Spec.ClusterIPs
 	}
 	if errs := catalog.ValidateClusterIPs(svc, field.NewPath("spec")); len(errs) > 0 {
-		return apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, svc.Name, errs) // before all else is looked at
+		return apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, svc.Name, catalog.Told(errs)) // before all else is looked at
 	}
 	if a.Operation == Create {
 		if err := p.families(svc); err != nil {

@@ -16,11 +16,11 @@ import (
 // declared marks errors of rules that the API types declare.
 func declared(errs ...*field.Error) field.ErrorList { return field.ErrorList(errs).MarkBeta() }
 
-// Ordered returns the errors in the order in which Kubernetes reports them, each handwritten one once.
+// Ordered returns the errors that are told in the order in which Kubernetes reports them, each handwritten one once.
 func Ordered(errs field.ErrorList) field.ErrorList {
 	var first, last field.ErrorList
 	seen := map[string]bool{}
-	for _, e := range errs {
+	for _, e := range Told(errs) {
 		switch text := e.Error(); {
 		case e.IsBeta():
 			last = append(last, e)
