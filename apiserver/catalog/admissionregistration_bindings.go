@@ -36,9 +36,10 @@ func validateMutatingBinding(b *admissionregistrationv1.MutatingAdmissionPolicyB
 
 func validateActions(actions []admissionregistrationv1.ValidationAction, at *field.Path) errorList {
 	var errs errorList
+	seen := before[admissionregistrationv1.ValidationAction]{}
 	for i, action := range actions {
 		errs = append(errs, oneOf(at.Index(i), action, admissionregistrationv1.Audit, admissionregistrationv1.Deny, admissionregistrationv1.Warn)...)
-		if slices.Contains(actions[:i], action) {
+		if seen.has(action) {
 			errs = append(errs, field.Duplicate(at.Index(i), action))
 		}
 	}

@@ -47,10 +47,11 @@ func validateLabelSelector(s *metav1.LabelSelector, at *field.Path) errorList {
 
 func validateNamedRule(r *admissionregistrationv1.NamedRuleWithOperations, at *field.Path) errorList {
 	var errs errorList
+	seen := before[string]{}
 	for i, name := range r.ResourceNames {
 		at := at.Child("resourceNames").Index(i)
 		errs = append(errs, invalidEach(at, name, content.IsPathSegmentName(name))...)
-		if slices.Contains(r.ResourceNames[:i], name) {
+		if seen.has(name) {
 			errs = append(errs, field.Duplicate(at, name))
 		}
 	}

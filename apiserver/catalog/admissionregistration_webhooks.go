@@ -109,8 +109,9 @@ func validateReviewVersions(versions []string, at *field.Path) errorList {
 		return errorList{field.Required(at, "must specify one of v1, v1beta1")}
 	}
 	var errs errorList
+	seen := before[string]{}
 	for i, v := range versions {
-		if slices.Contains(versions[:i], v) {
+		if seen.has(v) {
 			errs = append(errs, field.Invalid(at.Index(i), v, "duplicate version"))
 			continue
 		}

@@ -211,17 +211,17 @@ func validateStatefulTemplate(spec *appsv1.StatefulSetSpec, selector labels.Sele
 	t := spec.Template.DeepCopy()
 	t.Spec.Subdomain, t.Spec.Hostname = "", ""
 	var volumes []corev1.Volume
+	claimed := before[string]{}
 	for _, claim := range spec.VolumeClaimTemplates {
-		if slices.ContainsFunc(volumes, func(v corev1.Volume) bool { return v.Name == claim.Name }) {
+		if claimed.has(claim.Name) {
 			continue
 		}
 		volumes = append(volumes, corev1.Volume{Name: claim.Name, VolumeSource: corev1.VolumeSource{
 			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claim.Name},
 		}})
 	}
-	claims := len(volumes)
 	for _, v := range t.Spec.Volumes {
-		if !slices.ContainsFunc(volumes[:claims], func(c corev1.Volume) bool { return c.Name == v.Name }) {
+		if !claimed[v.Name] {
 			volumes = append(volumes, v)
 		}
 	}

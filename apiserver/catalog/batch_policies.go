@@ -95,11 +95,12 @@ func validateOnExitCodes(s *batchv1.JobSpec, r *batchv1.PodFailurePolicyOnExitCo
 	case len(r.Values) > most:
 		errs = append(errs, field.TooMany(at, len(r.Values), most))
 	}
+	seen := before[int32]{}
 	for i, v := range r.Values {
 		if r.Operator == batchv1.PodFailurePolicyOnExitCodesOpIn && v == 0 {
 			errs = append(errs, field.Invalid(at.Index(i), v, "must not be 0 for the In operator"))
 		}
-		if slices.Contains(r.Values[:i], v) {
+		if seen.has(v) {
 			errs = append(errs, field.Duplicate(at.Index(i), v))
 		}
 	}

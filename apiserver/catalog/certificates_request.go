@@ -180,8 +180,9 @@ func validateUsages(usages []certificatesv1.KeyUsage, path *field.Path) errorLis
 			errs = append(errs, field.NotSupported(path.Index(i), u, knownUsages()))
 		}
 	}
+	seen := before[certificatesv1.KeyUsage]{}
 	for i, u := range usages {
-		if slices.Contains(usages[:i], u) {
+		if seen.has(u) {
 			errs = append(errs, field.Duplicate(path.Index(i), u))
 		}
 	}

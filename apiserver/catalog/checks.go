@@ -16,6 +16,16 @@ import (
 
 // Checks of single values that many kinds share. Each answers with what is wrong, nil for nothing.
 
+// before are values that came before in a list.
+type before[T comparable] map[T]bool
+
+// has tells whether v came before, and notes it.
+func (b before[T]) has(v T) bool {
+	had := b[v]
+	b[v] = true
+	return had
+}
+
 // needed reports a text that is missing.
 func needed(at *field.Path, text string) errorList {
 	if text == "" {

@@ -129,7 +129,7 @@ func positiveQuantity(q resource.Quantity, at *field.Path) errorList {
 }
 
 // validateRequirements checks what is requested and allowed; name checks the names of resources.
-func validateRequirements(r *corev1.ResourceRequirements, name func(corev1.ResourceName, *field.Path) errorList, claims map[string]bool, path *field.Path) errorList {
+func validateRequirements(r *corev1.ResourceRequirements, name func(corev1.ResourceName, *field.Path) errorList, claims claimNames, path *field.Path) errorList {
 	var errs errorList
 	limits, requests := path.Child("limits"), path.Child("requests")
 	hugePages, compute := false, false
@@ -179,9 +179,9 @@ func wholePages(r corev1.ResourceName, q resource.Quantity, at *field.Path) erro
 }
 
 // validateClaimNames checks which of the pod's resource claims a container uses: all of one, or a request of it.
-func validateClaimNames(used []corev1.ResourceClaim, known map[string]bool, path *field.Path) errorList {
+func validateClaimNames(used []corev1.ResourceClaim, claims claimNames, path *field.Path) errorList {
 	var errs errorList
-	seen := map[string]bool{}
+	seen, requests := map[string]bool{}, map[string]int{} // of each claim
 	for i, c := range used {
 		at := path.Index(i)
 		if c.Name == "" {
@@ -199,22 +199,18 @@ func validateClaimNames(used []corev1.ResourceClaim, known map[string]bool, path
 			if seen[key] {
 				errs = append(errs, field.Duplicate(at, key))
 			} else if c.Request == "" {
-				for other := range sorted(seen) {
-					if name, _, ok := strings.Cut(other, "/"); ok && name == c.Name {
-						errs = append(errs, field.Duplicate(at, c.Name))
-					}
+				for range requests[c.Name] {
+					errs = append(errs, field.Duplicate(at, c.Name))
 				}
+			}
+			if name, _, ok := strings.Cut(key, "/"); ok && !seen[key] {
+				requests[name]++
 			}
 			seen[key] = true
 		}
-		if !known[c.Name] {
+		if !claims.known[c.Name] {
 			err := field.NotFound(at, c.Name)
-			err.Detail = "must be one of the names in pod.spec.resourceClaims"
-			if len(known) == 0 {
-				err.Detail += " which is empty"
-			} else {
-				err.Detail += ": " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
-			}
+			err.Detail = claims.unknown
 			errs = append(errs, err)
 		}
 	}

@@ -201,9 +201,10 @@ func validatePriorityLevelStatus(p, _ *flowcontrolv1.PriorityLevelConfiguration)
 
 func validateConditionTypes(types []string) errorList {
 	var errs errorList
+	seen := before[string]{}
 	for i, t := range types {
 		at := field.NewPath("status", "conditions").Index(i).Child("type")
-		if slices.Contains(types[:i], t) {
+		if seen.has(t) {
 			errs = append(errs, field.Duplicate(at, t))
 		}
 		if t == "" {

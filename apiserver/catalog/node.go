@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -49,7 +48,7 @@ func validateHandler(handler string) errorList {
 func validateRuntimeClass(c *nodev1.RuntimeClass) errorList {
 	var errs errorList
 	if o := c.Overhead; o != nil {
-		errs = validateRequirements(&corev1.ResourceRequirements{Limits: o.PodFixed}, containerResource, nil, field.NewPath("overhead"))
+		errs = validateRequirements(&corev1.ResourceRequirements{Limits: o.PodFixed}, containerResource, claimNames{}, field.NewPath("overhead"))
 	}
 	if c.Scheduling == nil {
 		return errs
@@ -57,11 +56,11 @@ func validateRuntimeClass(c *nodev1.RuntimeClass) errorList {
 	path := field.NewPath("scheduling")
 	errs = append(errs, metav1validation.ValidateLabels(c.Scheduling.NodeSelector, path.Child("nodeSelector"))...)
 	errs = append(errs, validateTolerations(c.Scheduling.Tolerations, path.Child("tolerations"))...)
+	seen := before[corev1.Toleration]{}
 	for i, t := range c.Scheduling.Tolerations {
-		same := func(o corev1.Toleration) bool {
-			return o.Key == t.Key && o.Operator == t.Operator && o.Value == t.Value && o.Effect == t.Effect
-		}
-		if slices.ContainsFunc(c.Scheduling.Tolerations[:i], same) {
+		same := t
+		same.TolerationSeconds = nil // whatever they are
+		if seen.has(same) {
 			errs = append(errs, field.Duplicate(path.Child("tolerations").Index(i), internalForm(t)))
 		}
 	}

@@ -58,7 +58,7 @@ func isSidecar(c *corev1.Container) bool {
 type containerCheck struct {
 	spec    *corev1.PodSpec
 	volumes volumesByName
-	claims  map[string]bool // the resource claims that containers may use
+	claims  claimNames // the resource claims that containers may use
 }
 
 func (k *containerCheck) containers(path *field.Path) errorList {

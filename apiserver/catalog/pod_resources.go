@@ -1,6 +1,10 @@
 package catalog
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,7 +15,7 @@ import (
 )
 
 // validatePodResources checks what a pod requests for all of its containers together.
-func validatePodResources(s *corev1.PodSpec, claims map[string]bool, path *field.Path) errorList {
+func validatePodResources(s *corev1.PodSpec, claims claimNames, path *field.Path) errorList {
 	r, at := s.Resources, path.Child("resources")
 	if r == nil {
 		return nil
@@ -96,14 +100,27 @@ func allLimited(s *corev1.PodSpec, r corev1.ResourceName) bool {
 	return true
 }
 
-// validateResourceClaims checks the devices that a pod claims.
-func validateResourceClaims(claims []corev1.PodResourceClaim, meta *metav1.ObjectMeta, path *field.Path) (names map[string]bool, errs errorList) {
-	names = map[string]bool{}
+// claimNames are the resource claims that containers may use, and what is said of any other: one text for all, as long as it may be.
+type claimNames struct {
+	known   map[string]bool
+	unknown string
+}
+
+func claimNamesOf(claims []corev1.PodResourceClaim) claimNames {
+	names := claimNames{known: map[string]bool{}, unknown: "must be one of the names in pod.spec.resourceClaims which is empty"}
 	for _, c := range claims {
 		if c.Name != "" {
-			names[c.Name] = true
+			names.known[c.Name] = true
 		}
 	}
+	if len(names.known) > 0 {
+		names.unknown = "must be one of the names in pod.spec.resourceClaims: " + strings.Join(slices.Sorted(maps.Keys(names.known)), ", ")
+	}
+	return names
+}
+
+// validateResourceClaims checks the devices that a pod claims.
+func validateResourceClaims(claims []corev1.PodResourceClaim, meta *metav1.ObjectMeta, path *field.Path) (errs errorList) {
 	seen := map[string]bool{}
 	for i, c := range claims {
 		if meta != nil {
@@ -135,5 +152,5 @@ func validateResourceClaims(claims []corev1.PodResourceClaim, meta *metav1.Objec
 			errs = append(errs, objectName(at.Child("resourceClaimTemplateName"), *n, apivalidation.NameIsDNSSubdomain)...)
 		}
 	}
-	return names, errs
+	return errs
 }

@@ -81,8 +81,8 @@ func validatePodSpec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Pat
 	}
 	volumes, volumeErrs := validateVolumes(s.Volumes, meta, path.Child("volumes"))
 	errs = append(errs, volumeErrs...)
-	claims, claimErrs := validateResourceClaims(s.ResourceClaims, meta, path.Child("resourceClaims"))
-	errs = append(errs, claimErrs...)
+	errs = append(errs, validateResourceClaims(s.ResourceClaims, meta, path.Child("resourceClaims"))...)
+	claims := claimNamesOf(s.ResourceClaims)
 	k := &containerCheck{spec: s, volumes: volumes, claims: claims}
 	errs = append(errs, k.containers(path.Child("containers"))...)
 	errs = append(errs, k.initContainers(path.Child("initContainers"))...)
@@ -110,7 +110,7 @@ func validatePodSpec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Pat
 	errs = append(errs, validateHostNames(s, path)...)
 	errs = append(errs, validatePodNames(s, path)...)
 	if s.Overhead != nil {
-		errs = append(errs, validateRequirements(&corev1.ResourceRequirements{Limits: s.Overhead}, containerResource, nil, path.Child("overhead"))...)
+		errs = append(errs, validateRequirements(&corev1.ResourceRequirements{Limits: s.Overhead}, containerResource, claimNames{}, path.Child("overhead"))...)
 	}
 	errs = append(errs, validateOS(s, path)...)
 	return append(errs, validateFileKeyVolumes(s, path)...)

@@ -24,10 +24,11 @@ func validateResourceClaim(c *resourcev1.ResourceClaim) errorList {
 
 func validateDeviceRequests(requests []resourcev1.DeviceRequest, at *field.Path) errorList {
 	var errs errorList
+	seen := before[string]{}
 	for i := range requests {
 		r, at := &requests[i], at.Index(i)
 		errs = append(errs, dnsLabel(at.Child("name"), r.Name)...)
-		if slices.ContainsFunc(requests[:i], func(o resourcev1.DeviceRequest) bool { return o.Name == r.Name }) {
+		if seen.has(r.Name) {
 			errs = append(errs, declared(field.Duplicate(at, *r))...)
 		}
 		switch {

@@ -35,8 +35,9 @@ func validateCSIDriver(d *storagev1.CSIDriver) errorList {
 func validateTokenRequests(requests []storagev1.TokenRequest, path *field.Path) errorList {
 	const shortest, longest = 10 * 60, 1 << 32
 	var errs errorList
+	seen := before[string]{}
 	for i, r := range requests {
-		if slices.ContainsFunc(requests[:i], func(other storagev1.TokenRequest) bool { return other.Audience == r.Audience }) {
+		if seen.has(r.Audience) {
 			errs = append(errs, field.Duplicate(path.Index(i).Child("audience"), r.Audience))
 			continue
 		}

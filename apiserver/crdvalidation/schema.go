@@ -317,10 +317,12 @@ func (w *walk) mapKeys(s *schema, at *field.Path) {
 		return
 	}
 	item := s.Items.Schema
-	for i, k := range s.XListMapKeys {
-		if slices.Contains(s.XListMapKeys[:i], k) {
+	seen := map[string]bool{}
+	for _, k := range s.XListMapKeys {
+		if seen[k] {
 			w.wrong(field.Invalid(keys, s.XListMapKeys, "must not contain duplicate entries"))
 		}
+		seen[k] = true
 		p, ok := item.Properties[k]
 		here := at.Child("items", "properties").Key(k)
 		if !ok {
