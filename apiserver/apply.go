@@ -91,12 +91,15 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 // readApplied reads what somebody wants of an object of a kind. doubts is what a strict reader does not like about it.
 func (c *call) readApplied(body wire.Body, want schema.GroupVersionKind) (wanted *unstructured.Unstructured, doubts, err error) {
 	wanted = &unstructured.Unstructured{}
-	var simple bool
-	if wanted.Object, simple = simpleJSON(body.Bytes); !simple {
-		if wanted.Object, err = fromYAML(body.Bytes); err != nil {
+	asJSON, simple := body.Bytes, false
+	if wanted.Object, simple = simpleJSON(asJSON); !simple {
+		if wanted.Object, asJSON, err = fromYAML(body.Bytes); err != nil {
 			return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))
 		}
 		doubts = yaml.UnmarshalStrict(body.Bytes, &map[string]any{})
+	}
+	if err := wire.CheckJSON(asJSON); err != nil {
+		return nil, nil, err
 	}
 	switch {
 	case len(wanted.GetManagedFields()) > 0:
@@ -121,13 +124,12 @@ func (c *call) tellDoubts(doubts error, opts *metav1.PatchOptions) error {
 	return nil
 }
 
-func fromYAML(text []byte) (map[string]any, error) {
-	asJSON, err := yaml.YAMLToJSON(text)
-	if err != nil {
-		return nil, fmt.Errorf("error converting YAML to JSON: %w", err)
+func fromYAML(text []byte) (object map[string]any, asJSON []byte, err error) {
+	if asJSON, err = yaml.YAMLToJSON(text); err != nil {
+		return nil, nil, fmt.Errorf("error converting YAML to JSON: %w", err)
 	}
-	object := map[string]any{}
-	return object, kjson.UnmarshalCaseSensitivePreserveInts(asJSON, &object) // whole numbers stay whole
+	object = map[string]any{}
+	return object, asJSON, kjson.UnmarshalCaseSensitivePreserveInts(asJSON, &object) // whole numbers stay whole
 }
 
 // simpleJSON reads YAML that is JSON, as programs write it, without the detour. It says false of anything that a reader of YAML

@@ -58,6 +58,24 @@ func TestAttack_LongLists(t *testing.T) {
 	}
 }
 
+// Each file of a volume is compared with those before it, and overlaps with all of them.
+func TestAttack_FilesThatOverlap(t *testing.T) {
+	pod := &corev1.Pod{Spec: corev1.PodSpec{Volumes: []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{}}}}}}
+	items := make([]corev1.KeyToPath, 5000)
+	for i := range items {
+		items[i].Path = "a"
+	}
+	pod.Spec.Volumes[0].ConfigMap.Items = items
+	for _, k := range Builtin() {
+		if k.Resource != "pods" {
+			continue
+		}
+		if n := len(k.Strategy.Warnings(pod, nil)); n < 500 || n > 3000 {
+			t.Errorf("%d warnings, want some", n)
+		}
+	}
+}
+
 // allocated is how many bytes this process has allocated so far.
 func allocated() uint64 {
 	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}

@@ -55,12 +55,19 @@ func (f volumeFile) String() string {
 	return fmt.Sprintf("%q (%s)", f.path, f.source)
 }
 
+// maxOverlapping is how many files of a volume are compared with one another, each with all before it, and about how many warnings are
+// made of that. Upstream compares all.
+const maxOverlapping = 1000
+
 // overlapWarnings are about files of a volume of which one would be the directory of another, or hide it.
 func overlapWarnings(v *corev1.Volume) []string {
 	var out []string
 	var files []volumeFile
 	add := func(kind string, more ...volumeFile) {
 		for _, f := range more {
+			if len(files) == maxOverlapping || len(out) >= maxOverlapping {
+				return
+			}
 			f.path = strings.TrimRight(f.path, "/")
 			for _, other := range files {
 				if f.overlaps(other) {

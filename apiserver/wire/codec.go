@@ -99,6 +99,9 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 		return nil, unsupportedMediaType(Offer{JSONOnly: !c.Scheme.Recognizes(want)})
 	}
 
+	if err := check(b.Bytes, media); err != nil {
+		return nil, err
+	}
 	obj, got, err := decoder.Decode(b.Bytes, &want, into)
 	var wrong []error
 	if err != nil {

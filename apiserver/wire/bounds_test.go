@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const podHead, podTail = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c"`, `}]}}`
+
+func limited(cpu string) string {
+	return podHead + `,"resources":{"limits":{"cpu":` + cpu + `}}` + podTail
+}
+
+// A quantity of sixteen bytes would be worked on for hours, and an empty object of a list takes two hundred times its size.
+func TestAttack_BodiesThatGrow(t *testing.T) {
+	scheme, err := NewScheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec := NewCodec(scheme)
+	encoded := func(change func(*corev1.Pod)) string {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c"}}}}
+		pod.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
+		change(pod)
+		b, err := codec.Encode(pod, Format{Media: Protobuf})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	half := encoded(func(p *corev1.Pod) {
+		p.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m")}
+	})
+	for _, c := range []struct {
+		name, media, body string
+		says              string // part of the error; "" for none
+	}{
+		{name: "a quantity", body: limited(`"100m"`)},
+		{name: "a number", body: limited(`2`)},
+		{name: "with an exponent", body: limited(`"1E3"`)},
+		{name: "with a large one", body: limited(`"1e999"`)},
+		{name: "with one that is too large", body: limited(`"1E999999999"`), says: "too large or too small"},
+		{name: "with one that is too small", body: limited(`"1E-999999999"`), says: "1E-999999999 is too"},
+		{name: "with one of many digits", body: limited(`"1E-0000000000000000001"`), says: "too large or too small"},
+		{name: "written otherwise", body: limited(`"\u0031\u0045-99999999\u0039"`), says: "too large or too small"},
+		{name: "as a number", body: limited(`1E-999999999`), says: "too large or too small"},
+		{name: "a number behind a sign", body: limited(`-1E-999999999`), says: "too large or too small"},
+		{name: "of many digits", body: limited(`"` + strings.Repeat("9", 20000) + `"`), says: "too large or too small"},
+		{name: "of many digits and a suffix", body: limited(`"0.` + strings.Repeat("9", 20000) + `Ki"`), says: "too large or too small"},
+		{name: "as YAML", media: YAML, body: "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, resources: {limits: {cpu: \"\\x31E-999999999\"}}}]}", says: "too large or too small"},
+		{name: "a number in YAML, which is none that large", media: YAML, body: "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, resources: {limits: {cpu: 1E-999}}}]}"},
+		{name: "as protobuf", media: Protobuf, body: half},
+		{name: "as protobuf, too small", media: Protobuf, body: strings.ReplaceAll(half, "500m", "1E-9")},
+		{name: "as protobuf, far too small", media: Protobuf, body: strings.Replace(encoded(func(p *corev1.Pod) {
+			p.Spec.Containers[0].Image = "abcdefghijkl" // takes the place of a quantity, which could not be made
+		}), "\x12\x0cabcdefghijkl", "\x0a\x0c1E-999999999", 1), says: "too large or too small"},
+		{name: "a name that looks like a number", body: podHead + `,"image":"1e12345/2e6789:3e99999"` + podTail},
+		{name: "a text of numbers", body: podHead + `,"args":["1e99999 and 2e99999","` + strings.Repeat("9 ", 20000) + `"]` + podTail},
+		{name: "many objects in lists", body: podHead + `,"env":[` + strings.Repeat(`{},`, maxListed) + `{}]` + podTail, says: "objects may be in lists"},
+		{name: "many as YAML", media: YAML, body: "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [" + strings.Repeat("{},", maxListed) + "{}]}", says: "objects may be in lists"},
+		{name: "many as protobuf", media: Protobuf, body: encoded(func(p *corev1.Pod) { p.Spec.Containers = make([]corev1.Container, 2*maxListed) }), says: "objects may be in lists"},
+		{name: "some", body: podHead + `,"env":[` + strings.Repeat(`{"name":"A"},`, 10000) + `{"name":"A"}]` + podTail},
+		{name: "some as protobuf", media: Protobuf, body: encoded(func(p *corev1.Pod) {
+			for i := range 10000 {
+				p.Spec.Containers[0].Env = append(p.Spec.Containers[0].Env, corev1.EnvVar{Name: fmt.Sprint("A", i), Value: "a value of some length"})
+			}
+		})},
+		{name: "many texts", body: podHead + `,"args":[` + strings.Repeat(`"{","[",`, maxListed) + `"{"]` + podTail},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := codec.Decode(Body{Bytes: []byte(c.body), ContentType: c.media}, corev1.SchemeGroupVersion.WithKind("Pod"), &corev1.Pod{}, Warn, nil)
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("got %.300v, want %q", err, c.says)
+			}
+		})
+	}
+}
