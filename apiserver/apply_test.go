@@ -40,7 +40,7 @@ func TestSimpleJSON(t *testing.T) {
 		if !ok {
 			continue
 		}
-		want, err := fromYAML([]byte(text))
+		want, _, err := fromYAML([]byte(text))
 		if err != nil {
 			t.Errorf("%.60s: %v", text, err)
 		}
@@ -61,7 +61,7 @@ func FuzzSimpleJSON(f *testing.F) {
 		if !ok {
 			return
 		}
-		want, err := fromYAML(text)
+		want, _, err := fromYAML(text)
 		if err != nil {
 			t.Fatalf("%q is no YAML: %v", text, err)
 		}

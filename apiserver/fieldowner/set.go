@@ -44,6 +44,25 @@ type reader struct {
 	all   bool
 	about [2]*node // what is to be read if not all, below the field that is being read
 	stack []node   // the children of those that are being read
+	// indexes are finders of nodes among about that have many children.
+	indexes map[*node]func(key string) *node
+}
+
+// find is child, for as many keys as are read.
+func (r *reader) find(n *node, key string) *node {
+	const many = 64
+	if n == nil || len(n.children) < many {
+		return n.child(key)
+	}
+	f := r.indexes[n]
+	if f == nil {
+		if r.indexes == nil {
+			r.indexes = map[*node]func(string) *node{}
+		}
+		f = n.finder(len(n.children))
+		r.indexes[n] = f
+	}
+	return f(key)
 }
 
 func (r *reader) set() (*node, bool) {
@@ -61,7 +80,7 @@ func (r *reader) below(child *node, depth int) bool {
 		return r.object(child, depth)
 	}
 	outer := r.about
-	r.about = [2]*node{outer[0].child(child.key), outer[1].child(child.key)}
+	r.about = [2]*node{r.find(outer[0], child.key), r.find(outer[1], child.key)}
 	defer func() { r.about = outer }()
 	if r.about[0] != nil || r.about[1] != nil || strings.HasPrefix(r.rest, "{}") {
 		return r.object(child, depth)
@@ -210,6 +229,25 @@ func (n *node) child(key string) *node {
 	return nil
 }
 
+// finder returns what finds children of n by their keys, for so many that are looked for: one after the other where there are few,
+// else by an index, since there may be a hundred thousand of both.
+func (n *node) finder(wanted int) func(key string) *node {
+	const few = 1 << 10
+	if wanted*len(n.children) <= few {
+		return n.child
+	}
+	at := make(map[string]int, len(n.children))
+	for i := range n.children {
+		at[n.children[i].key] = i
+	}
+	return func(key string) *node {
+		if i, ok := at[key]; ok {
+			return &n.children[i]
+		}
+		return nil
+	}
+}
+
 // subtract takes the fields of o out of n, and tells whether there were any.
 func (n *node) subtract(o *node) bool {
 	if o == nil {
@@ -217,8 +255,9 @@ func (n *node) subtract(o *node) bool {
 	}
 	changed := n.member && o.member
 	n.member = n.member && !o.member
+	find := n.finder(len(o.children))
 	for i := range o.children {
-		if c := n.child(o.children[i].key); c != nil && c.subtract(&o.children[i]) {
+		if c := find(o.children[i].key); c != nil && c.subtract(&o.children[i]) {
 			changed = true
 		}
 	}
@@ -234,21 +273,34 @@ func (n *node) add(o *node) bool {
 		return false
 	}
 	n.member = n.member || o.member
+	find := n.finder(len(o.children))
+	var fresh []node
+	var at []int // where each of them goes
 	for i := range o.children {
 		more := &o.children[i]
-		c := n.child(more.key)
-		if c == nil {
-			at, ok := n.place(more.key)
-			if !ok {
+		if c := find(more.key); c != nil {
+			if !c.add(more) {
 				return false
 			}
-			n.children = slices.Insert(n.children, at, node{key: more.key})
-			c = &n.children[at]
+			continue
 		}
-		if !c.add(more) {
+		place, ok := n.place(more.key)
+		made := node{key: more.key}
+		if !ok || !made.add(more) || len(at) > 0 && place < at[len(at)-1] {
 			return false
 		}
+		fresh, at = append(fresh, made), append(at, place)
 	}
+	if len(fresh) == 0 {
+		return true
+	}
+	all := make([]node, 0, len(n.children)+len(fresh))
+	from := 0
+	for i, place := range at {
+		all = append(append(all, n.children[from:place]...), fresh[i])
+		from = place
+	}
+	n.children = append(all, n.children[from:]...)
 	return true
 }
 

@@ -1,6 +1,8 @@
 package fieldowner
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,4 +119,30 @@ func FuzzReadAbout(f *testing.F) {
 			t.Errorf("%s less %s and more %s (-whole +part):\n%s", raw, less, more, diff)
 		}
 	})
+}
+
+// What an update of a hundred thousand keys changes was looked for one by one, and put in one by one: minutes of work.
+func TestAttack_SetsOfManyFields(t *testing.T) {
+	set := func(first, many int) *node {
+		n := &node{}
+		for i := first; i < first+many; i++ {
+			n.children = append(n.children, node{key: fmt.Sprintf("f:%07d", i), member: true})
+		}
+		return n
+	}
+	const many = 200_000
+	n := set(0, many)
+	if !n.subtract(set(many/2, many)) || len(n.children) != many/2 {
+		t.Fatalf("%d fields are left, want %d", len(n.children), many/2)
+	}
+	if !n.add(set(many/4, many)) || len(n.children) != many/4+many {
+		t.Fatalf("there are %d fields, want %d", len(n.children), many/4+many)
+	}
+	if !slices.IsSortedFunc(n.children, func(a, b node) int { return strings.Compare(a.key, b.key) }) {
+		t.Error("they are not in order")
+	}
+	about := set(0, many)
+	if read, ok := readAbout(n.text(), about, about); !ok || len(read.children) != len(n.children) {
+		t.Error("they are not read")
+	}
 }
