@@ -51,7 +51,7 @@ func (c *call) create() error {
 
 // decode reads the request's body into obj.
 func (c *call) decode(obj runtime.Object, want schema.GroupVersionKind, validation string) error {
-	body, err := wire.ReadBody(c.r, c.MaxBody)
+	body, err := c.readBody()
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (c *call) warnOfOrphans(opts *metav1.DeleteOptions) {
 // deleteOptions come in the body, or in the query where there is none.
 func (c *call) deleteOptions() (*metav1.DeleteOptions, error) {
 	opts := &metav1.DeleteOptions{}
-	body, err := wire.ReadBody(c.r, c.MaxBody)
+	body, err := c.readBody()
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apiserver/pkg/authentication/user"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -21,46 +22,75 @@ type MaxInFlight struct {
 
 const tooMany = "Too many requests, please try again later."
 
+// slots are for requests that are worked on. Nobody has more than three quarters of them, so that one who sends without end does not
+// shut out all others.
+type slots struct {
+	most int
+
+	mu    sync.Mutex
+	taken int
+	by    map[string]int // user names
+}
+
+// newSlots returns nil where there is no bound.
+func newSlots(most int) *slots {
+	if most <= 0 {
+		return nil
+	}
+	return &slots{most: most, by: map[string]int{}}
+}
+
+func (s *slots) take(user string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken >= s.most || s.by[user] >= s.most-s.most/4 {
+		return false
+	}
+	s.taken++
+	s.by[user]++
+	return true
+}
+
+func (s *slots) give(user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken--
+	if s.by[user]--; s.by[user] == 0 {
+		delete(s.by, user)
+	}
+}
+
 // limit turns requests away that are too many: 429, to be tried again after a second.
 func (s *Server) limit(next http.Handler) http.Handler {
-	reading, writing := slots(s.MaxInFlight.ReadOnly), slots(s.MaxInFlight.Mutating)
+	reading, writing := newSlots(s.MaxInFlight.ReadOnly), newSlots(s.MaxInFlight.Mutating)
 	readingNow, writingNow := s.metrics.inFlight.WithLabelValues("readOnly"), s.metrics.inFlight.WithLabelValues("mutating")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := infoOf(r)
-		taken, now := writing, writingNow
+		free, now := writing, writingNow
 		if slices.Contains([]string{"get", "list", "watch"}, info.Verb) {
-			taken, now = reading, readingNow
+			free, now = reading, readingNow
 		}
-		if taken == nil || longRunning(info) {
+		if free == nil || longRunning(info) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		select {
-		case taken <- struct{}{}:
+		who := userOf(r)
+		switch name := who.GetName(); {
+		case free.take(name):
 			now.Inc()
 			defer func() {
 				now.Dec()
-				<-taken
+				free.give(name)
 			}()
 			next.ServeHTTP(w, r)
+		case slices.Contains(who.GetGroups(), user.SystemPrivilegedGroup):
+			next.ServeHTTP(w, r)
 		default:
-			if slices.Contains(userOf(r).GetGroups(), user.SystemPrivilegedGroup) {
-				next.ServeHTTP(w, r)
-				return
-			}
 			decision.From(r.Context()).Message = tooMany
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, tooMany, http.StatusTooManyRequests)
 		}
 	})
-}
-
-// slots are nil where there is no bound.
-func slots(n int) chan struct{} {
-	if n <= 0 {
-		return nil
-	}
-	return make(chan struct{}, n)
 }
 
 // longRunning tells of requests that last as long as their client likes.

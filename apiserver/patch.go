@@ -47,7 +47,7 @@ func (c *call) patch() error {
 	if errs := metav1validation.ValidatePatchOptions(&opts, patchType); len(errs) > 0 {
 		return apierrors.NewInvalid(schema.GroupKind{Group: metav1.GroupName, Kind: "PatchOptions"}, "", errs)
 	}
-	body, err := wire.ReadBody(c.r, c.MaxBody)
+	body, err := c.readBody()
 	if err != nil {
 		return err
 	}

@@ -115,6 +115,7 @@ func (s *Server) requestInfo(next http.Handler) http.Handler {
 		}
 		ctx := apirequest.WithRequestInfo(r.Context(), info)
 		if !longRunning(info) {
+			defer hurry(w, requestPatience)()
 			within, err := patience(r)
 			if err != nil {
 				s.fail(w, r.WithContext(ctx), err)

@@ -28,6 +28,8 @@ type call struct {
 	// settled: admission has had its say about all that is done here.
 	settled bool
 	turn    *turn // of several objects that are deleted at the same time, nil of one
+	// large: the body has taken a place that others wait for.
+	large bool
 }
 
 // writeTimeout bounds everything but watches and streams, as upstream's request timeout does.
@@ -41,6 +43,7 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	c := &call{Server: s, w: w, r: r, info: info, rec: decision.From(r.Context())}
+	defer c.leave()
 	kind, release := s.kind(info)
 	defer release()
 	c.kind = kind

@@ -77,7 +77,7 @@ func (c *call) patchScale(f wire.Format) error {
 	if err != nil || !allows(supported, media) {
 		return unsupportedPatch(c.offer(), supported)
 	}
-	body, err := wire.ReadBody(c.r, c.MaxBody)
+	body, err := c.readBody()
 	if err != nil {
 		return err
 	}

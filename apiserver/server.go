@@ -88,6 +88,8 @@ type Server struct {
 	paths    []string
 	// compressors are *gzip.Writer that wait for the next large answer.
 	compressors sync.Pool
+	// largeBodies holds one for each large body that is worked on.
+	largeBodies chan struct{}
 }
 
 const defaultMaxBody = 3 << 20
@@ -103,8 +105,9 @@ func New(c Config) *Server {
 			APIPrefixes:          sets.NewString("api", "apis"),
 			GrouplessAPIPrefixes: sets.NewString("api"),
 		},
-		stop:    make(chan struct{}),
-		metrics: newMetrics(c.Registerer),
+		stop:        make(chan struct{}),
+		metrics:     newMetrics(c.Registerer),
+		largeBodies: make(chan struct{}, largeBodies),
 	}
 	s.compressors.New = newCompressor
 	s.handler = s.pipeline(s.routes(mux.NewRouter()))

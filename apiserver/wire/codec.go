@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net/http"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -303,30 +302,4 @@ func (f Format) ContentType(stream bool) string {
 		return Protobuf + ";stream=watch"
 	}
 	return f.Media
-}
-
-// ReadBody reads a request's body of at most max bytes.
-// Errors: 413 with upstream's sentence.
-func ReadBody(r *http.Request, max int64) (Body, error) {
-	b, err := readAll(io.LimitReader(r.Body, max+1), min(r.ContentLength, max))
-	if err != nil {
-		return Body{}, apierrors.NewBadRequest(strings.TrimSpace("the request body could not be read: " + err.Error()))
-	}
-	if int64(len(b)) > max {
-		return Body{}, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("limit is %d", max))
-	}
-	return Body{Bytes: b, ContentType: r.Header.Get("Content-Type")}, nil
-}
-
-// firstRead bounds, in bytes, what is made ready for a body because its client says that it is so long.
-const firstRead = 64 << 10
-
-// readAll is io.ReadAll of what is announced to have a length, -1 for none.
-func readAll(r io.Reader, length int64) ([]byte, error) {
-	var b bytes.Buffer
-	if length > 0 {
-		b.Grow(int(min(length, firstRead)) + bytes.MinRead) // which it wants to have left at the end
-	}
-	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
 }
