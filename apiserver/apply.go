@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -29,7 +30,10 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 		return err
 	}
 	force := opts.Force != nil && *opts.Force
-	merge := func(live runtime.Object) (runtime.Object, error) {
+	merge := func(live runtime.Object, stored []byte) (runtime.Object, error) {
+		if wire.Crowded(stored) {
+			return nil, errCrowded()
+		}
 		obj, err := c.Owners.Apply(c.kind, c.sub.Name, live, wanted, opts.FieldManager, force)
 		if err == nil {
 			err = c.tellDoubts(doubts, opts)
@@ -56,7 +60,7 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 		if err := c.mayCreate(); err != nil {
 			return err
 		}
-		obj, err := merge(live)
+		obj, err := merge(live, nil)
 		if err != nil {
 			return err
 		}
@@ -77,8 +81,13 @@ func (c *call) apply(f wire.Format, body wire.Body, opts *metav1.PatchOptions) e
 		options: opts,
 		dryRun:  dryRun(opts.DryRun),
 		applied: true,
-		next: func(old runtime.Object, _ []byte) (runtime.Object, error) {
-			obj, err := merge(old)
+		next: func(old runtime.Object, stored []byte) (runtime.Object, error) {
+			if stored == nil {
+				if stored, err = json.Marshal(old); err != nil {
+					return nil, err
+				}
+			}
+			obj, err := merge(old, stored)
 			if err != nil {
 				return nil, err
 			}
@@ -98,10 +107,12 @@ func (c *call) readApplied(body wire.Body, want schema.GroupVersionKind) (wanted
 		}
 		doubts = yaml.UnmarshalStrict(body.Bytes, &map[string]any{})
 	}
-	if err := wire.CheckJSON(asJSON); err != nil {
+	if err := wire.CheckJSON(asJSON, c.kind.Custom != nil); err != nil {
 		return nil, nil, err
 	}
 	switch {
+	case wire.Crowded(asJSON):
+		return nil, nil, errCrowded()
 	case len(wanted.GetManagedFields()) > 0:
 		return nil, nil, apierrors.NewBadRequest("metadata.managedFields must be nil")
 	case wanted.GroupVersionKind() != want:
@@ -125,7 +136,7 @@ func (c *call) tellDoubts(doubts error, opts *metav1.PatchOptions) error {
 }
 
 func fromYAML(text []byte) (object map[string]any, asJSON []byte, err error) {
-	if asJSON, err = yaml.YAMLToJSON(text); err != nil {
+	if asJSON, err = wire.YAMLToJSON(text); err != nil {
 		return nil, nil, fmt.Errorf("error converting YAML to JSON: %w", err)
 	}
 	object = map[string]any{}

@@ -19,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
 
 	"coracle/apiserver/wire"
 )
@@ -121,7 +120,7 @@ func readablePatch(kind types.PatchType, patch []byte) error {
 	if bytes.HasPrefix(bytes.TrimLeftFunc(patch, unicode.IsSpace), []byte("{")) {
 		return nil // read as JSON, later on
 	}
-	if _, err := yaml.YAMLToJSON(patch); err != nil {
+	if _, err := wire.YAMLToJSON(patch); err != nil {
 		return apierrors.NewBadRequest(fmt.Sprintf("error encoding patch: %v", err))
 	}
 	return nil

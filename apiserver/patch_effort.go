@@ -9,6 +9,8 @@ import (
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
+
+	"coracle/apiserver/wire"
 )
 
 // The packages that apply patches take time by the square of some lists' lengths: a body of 3 MiB would keep them at work for many
@@ -23,10 +25,10 @@ const (
 
 // checkMoves refuses operations that move too much.
 func checkMoves(p jsonpatch.Patch, before []byte) error {
-	moves, longest := 0, longestList(before)
+	moves, longest := 0, wire.LongestList(before)
 	for _, op := range p {
 		if value := op["value"]; value != nil {
-			longest = max(longest, longestList(*value))
+			longest = max(longest, wire.LongestList(*value))
 		}
 		switch op.Kind() {
 		case "add", "copy", "remove":
@@ -50,38 +52,9 @@ func movesBy(pointer string, err error) int {
 	return 1
 }
 
-// longestList is how many items the longest list in a valid document has, or a little more.
-func longestList(b []byte) (longest int) {
-	var lists []int // the items so far of those that are open; of an object its members
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-		case '[', '{':
-			lists = append(lists, 1)
-		case ',':
-			if len(lists) > 0 {
-				lists[len(lists)-1]++
-			}
-		case ']', '}':
-			if n := len(lists) - 1; n >= 0 {
-				if b[i] == ']' {
-					longest = max(longest, lists[n])
-				}
-				lists = lists[:n]
-			}
-		}
-	}
-	return longest
-}
-
 // checkMerges refuses a strategic merge patch whose lists are too long to be merged.
 func checkMerges(before []byte, wanted map[string]any, meta strategicpatch.LookupPatchMeta) error {
-	if pairs := comparisons(wanted, meta, longestList(before)); pairs > maxCompared {
+	if pairs := comparisons(wanted, meta, wire.LongestList(before)); pairs > maxCompared {
 		return apierrors.NewRequestEntityTooLargeError("the lists of the patch are too long to be merged with those that are there; replace the object")
 	}
 	return nil
@@ -112,4 +85,9 @@ func comparisons(wanted map[string]any, meta strategicpatch.LookupPatchMeta, the
 		}
 	}
 	return pairs
+}
+
+// errCrowded refuses to apply where the owners of fields cannot be told apart in time.
+func errCrowded() error {
+	return apierrors.NewRequestEntityTooLargeError("too much is in one place for its fields' owners to be told apart: replace the object, by an update")
 }

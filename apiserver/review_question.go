@@ -159,7 +159,7 @@ func fieldRequirements(s *authorizationv1.FieldSelectorAttributes) (fields.Requi
 		return nil, nil
 	}
 	if s.RawSelector != "" {
-		sel, err := fields.ParseSelector(s.RawSelector)
+		sel, err := parseFields(s.RawSelector)
 		if err != nil {
 			return nil, err
 		}
@@ -185,7 +185,7 @@ func labelRequirements(s *authorizationv1.LabelSelectorAttributes) (labels.Requi
 		return nil, nil
 	}
 	if s.RawSelector != "" {
-		sel, err := labels.Parse(s.RawSelector)
+		sel, err := parseLabels(s.RawSelector)
 		if err != nil {
 			return nil, err
 		}

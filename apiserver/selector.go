@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -81,6 +82,32 @@ func (m *matcher) object(c *call, obj runtime.Object) (bool, error) {
 	}
 	set["metadata.name"], set["metadata.namespace"] = o.GetName(), o.GetNamespace()
 	return m.fields.Matches(set), nil
+}
+
+// maxTerms is how many terms and values a selector may have. A request line has room for half a million of them, which take a thousand
+// times their size, and the permission to send one is asked for when they have been read.
+const maxTerms = 10_000
+
+// checkTerms refuses a selector that has more.
+func checkTerms(selector string) error {
+	if n := strings.Count(selector, ",") + 1; n > maxTerms {
+		return apierrors.NewBadRequest(fmt.Sprintf("a selector may have %d terms and values, and this one has %d", maxTerms, n))
+	}
+	return nil
+}
+
+func parseLabels(selector string) (labels.Selector, error) {
+	if err := checkTerms(selector); err != nil {
+		return nil, err
+	}
+	return labels.Parse(selector)
+}
+
+func parseFields(selector string) (fields.Selector, error) {
+	if err := checkTerms(selector); err != nil {
+		return nil, err
+	}
+	return fields.ParseSelector(selector)
 }
 
 // emptyItems makes a list without items say [] rather than null.

@@ -2,6 +2,7 @@ package fieldowner
 
 import (
 	"cmp"
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,10 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"coracle/apiserver/catalog"
+	"coracle/apiserver/wire"
 )
 
 // Note writes into obj, which is what old becomes, which of its fields a manager has set. old is nil if obj is new.
-// What cannot be compared keeps the owners that it had.
+// What cannot be compared keeps the owners that it had, and so does what would take minutes to be.
 //
 // What is written is what managedfields.FieldManager's Update writes of the whole objects; it is found with less work,
 // since nearly all writes create an object or change a small part of one.
@@ -47,6 +49,12 @@ func (o *Owners) Note(k *catalog.Kind, subresource string, obj, old runtime.Obje
 		return
 	}
 	had := before.GetManagedFields()
+	for _, o := range []runtime.Object{old, obj} {
+		if b, err := json.Marshal(o); err != nil || wire.Crowded(b) {
+			m.SetManagedFields(had)
+			return
+		}
+	}
 	noted, err := fm.Update(old, obj, manager)
 	if err != nil {
 		m.SetManagedFields(had)

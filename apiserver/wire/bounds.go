@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -17,27 +18,51 @@ const (
 	// maxExponent is how many digits its exponent may have. 1E-999999999 is sixteen bytes as a quantity, and then a number of a
 	// billion digits that has to be rounded.
 	maxExponent = 3
-	// maxListed is how many objects may be items of lists: {}, is three bytes in a body, and 600 as a container of a pod, which is
-	// copied several times on its way.
+	// maxListed is how many items lists may have, taken together: {}, is three bytes in a body, and 600 as a container of a pod, which
+	// is copied several times on its way; and what is wrong with an item is worded at length. Of a custom resource objects alone count.
 	maxListed = 1 << 16
 )
 
-func check(b []byte, media string) error {
+func check(b []byte, media string, custom bool) error {
 	switch media {
 	case Protobuf:
 		return checkProtobuf(b)
 	case YAML:
+		if err := checkYAML(b); err != nil {
+			return err
+		}
 		asJSON, err := yaml.YAMLToJSON(b)
 		if err != nil {
 			return nil // as whoever reads it will say
 		}
 		b = asJSON
 	}
-	return CheckJSON(b)
+	return CheckJSON(b, custom)
 }
 
-// CheckJSON refuses a document that takes far more to be read than to be sent. What is no JSON is let through: whoever reads it says so.
-func CheckJSON(b []byte) error {
+// YAMLToJSON is yaml.YAMLToJSON, for what somebody has sent.
+func YAMLToJSON(b []byte) ([]byte, error) {
+	if err := checkYAML(b); err != nil {
+		return nil, err
+	}
+	return yaml.YAMLToJSON(b)
+}
+
+// checkYAML refuses more directives than a document has use for: each is compared with all before it.
+func checkYAML(b []byte) error {
+	const maxDirectives = 100
+	if bytes.IndexByte(b, 0) >= 0 { // it may be UTF-16
+		b = bytes.ReplaceAll(b, []byte{0}, nil)
+	}
+	if n := bytes.Count(b, []byte("%TAG")); n > maxDirectives {
+		return apierrors.NewBadRequest(fmt.Sprintf("yaml: %d tag directives are too many", n))
+	}
+	return nil
+}
+
+// CheckJSON refuses a document, of a custom resource or of a kind with a Go type, that takes far more to be read than to be sent. What
+// is no JSON is let through: whoever reads it says so.
+func CheckJSON(b []byte, custom bool) error {
 	listed := 0
 	var open []byte // the kinds of brackets that are open
 	for i := 0; i < len(b); i++ {
@@ -61,12 +86,12 @@ func CheckJSON(b []byte) error {
 				return err
 			}
 		case c == '{' || c == '[':
-			if c == '{' && len(open) > 0 && open[len(open)-1] == '[' {
-				if listed++; listed > maxListed {
-					return tooMany()
-				}
+			if within := len(open) > 0 && open[len(open)-1] == '['; custom && c == '{' && within || !custom && c == '[' {
+				listed++
 			}
 			open = append(open, c)
+		case c == ',' && !custom && len(open) > 0 && open[len(open)-1] == '[':
+			listed++
 		case c == '}' || c == ']':
 			if len(open) > 0 {
 				open = open[:len(open)-1]
@@ -79,6 +104,9 @@ func CheckJSON(b []byte) error {
 			if err := checkNumber(b[first : i+1]); err != nil {
 				return err
 			}
+		}
+		if listed > maxListed {
+			return tooMany()
 		}
 	}
 	return nil
@@ -105,6 +133,57 @@ func checkProtobuf(b []byte) error {
 		}
 	}
 	return nil
+}
+
+// maxCrowd bounds the squares of how many members the objects and lists of a document have, taken together: one may have 30,000. Who
+// owns which of them is noted in time by the square of their number.
+const maxCrowd = 900_000_000
+
+// Crowded tells of a valid document that has too much in one place for its fields' owners to be told apart.
+func Crowded(b []byte) bool {
+	const least = 30_000 * len(`0,`)
+	if len(b) < least {
+		return false
+	}
+	squares := 0
+	eachList(b, func(_ byte, members int) { squares += members * members })
+	return squares > maxCrowd
+}
+
+// LongestList is how many items the longest list of a valid document has, or one more.
+func LongestList(b []byte) (longest int) {
+	eachList(b, func(bracket byte, members int) {
+		if bracket == ']' {
+			longest = max(longest, members)
+		}
+	})
+	return longest
+}
+
+// eachList calls f with the closing bracket of every list and object, and with how many members it has; of an empty one it says 1.
+func eachList(b []byte, f func(bracket byte, members int)) {
+	var open []int
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case '[', '{':
+			open = append(open, 1)
+		case ',':
+			if len(open) > 0 {
+				open[len(open)-1]++
+			}
+		case ']', '}':
+			if n := len(open) - 1; n >= 0 {
+				f(b[i], open[n])
+				open = open[:n]
+			}
+		}
+	}
 }
 
 // maxNesting is how deep messages are looked into: deeper than the objects of any kind.
@@ -143,7 +222,7 @@ func small(b []byte, nesting int) (n int, ok bool) {
 }
 
 func tooMany() error {
-	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("no more than %d objects may be in lists", maxListed))
+	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("no more than %d items may be in lists", maxListed))
 }
 
 // checkNumber refuses a text that is a number, or a quantity, of a size that nobody means.

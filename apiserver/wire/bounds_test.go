@@ -16,6 +16,26 @@ func limited(cpu string) string {
 	return podHead + `,"resources":{"limits":{"cpu":` + cpu + `}}` + podTail
 }
 
+func TestCrowded(t *testing.T) {
+	wide := func(n int) string { return `{"a":{` + strings.TrimSuffix(strings.Repeat(`"k":"",`, n), ",") + `}}` }
+	for _, c := range []struct {
+		name, doc string
+		want      bool
+	}{
+		{name: "nothing", doc: `{}`},
+		{name: "a thousand members", doc: wide(1000)},
+		{name: "as many as may be", doc: wide(29_000)},
+		{name: "more", doc: wide(31_000), want: true},
+		{name: "several of many", doc: "[" + wide(20_000) + "," + wide(20_000) + "," + wide(20_000) + "]", want: true},
+		{name: "much in many places", doc: "[" + strings.Repeat(wide(100)+",", 1000) + "1]"},
+		{name: "text", doc: `"` + strings.Repeat(`,[{\"`, 100_000) + `"`},
+	} {
+		if got := Crowded([]byte(c.doc)); got != c.want {
+			t.Errorf("%s: got %v", c.name, got)
+		}
+	}
+}
+
 // A quantity of sixteen bytes would be worked on for hours, and an empty object of a list takes two hundred times its size.
 func TestAttack_BodiesThatGrow(t *testing.T) {
 	scheme, err := NewScheme()
@@ -61,16 +81,19 @@ func TestAttack_BodiesThatGrow(t *testing.T) {
 		}), "\x12\x0cabcdefghijkl", "\x0a\x0c1E-999999999", 1), says: "too large or too small"},
 		{name: "a name that looks like a number", body: podHead + `,"image":"1e12345/2e6789:3e99999"` + podTail},
 		{name: "a text of numbers", body: podHead + `,"args":["1e99999 and 2e99999","` + strings.Repeat("9 ", 20000) + `"]` + podTail},
-		{name: "many objects in lists", body: podHead + `,"env":[` + strings.Repeat(`{},`, maxListed) + `{}]` + podTail, says: "objects may be in lists"},
-		{name: "many as YAML", media: YAML, body: "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [" + strings.Repeat("{},", maxListed) + "{}]}", says: "objects may be in lists"},
-		{name: "many as protobuf", media: Protobuf, body: encoded(func(p *corev1.Pod) { p.Spec.Containers = make([]corev1.Container, 2*maxListed) }), says: "objects may be in lists"},
+		{name: "many objects in lists", body: podHead + `,"env":[` + strings.Repeat(`{},`, maxListed) + `{}]` + podTail, says: "items may be in lists"},
+		{name: "many as YAML", media: YAML, body: "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [" + strings.Repeat("{},", maxListed) + "{}]}", says: "items may be in lists"},
+		{name: "many as protobuf", media: Protobuf, body: encoded(func(p *corev1.Pod) { p.Spec.Containers = make([]corev1.Container, 2*maxListed) }), says: "items may be in lists"},
 		{name: "some", body: podHead + `,"env":[` + strings.Repeat(`{"name":"A"},`, 10000) + `{"name":"A"}]` + podTail},
 		{name: "some as protobuf", media: Protobuf, body: encoded(func(p *corev1.Pod) {
 			for i := range 10000 {
 				p.Spec.Containers[0].Env = append(p.Spec.Containers[0].Env, corev1.EnvVar{Name: fmt.Sprint("A", i), Value: "a value of some length"})
 			}
 		})},
-		{name: "many texts", body: podHead + `,"args":[` + strings.Repeat(`"{","[",`, maxListed) + `"{"]` + podTail},
+		{name: "YAML of many directives", media: YAML, body: strings.Repeat("%TAG !a! b\n", 1000) + "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}", says: "directives"},
+		{name: "the same in UTF-16", media: YAML, body: "\xff\xfe" + strings.Repeat("%\x00T\x00A\x00G\x00 \x00!\x00a\x00!\x00 \x00b\x00\n\x00", 1000), says: "directives"},
+		{name: "many texts", body: podHead + `,"args":[` + strings.Repeat(`"",`, maxListed) + `"{"]` + podTail, says: "items may be in lists"},
+		{name: "fewer texts", body: podHead + `,"args":[` + strings.Repeat(`"{[,",`, maxListed/2) + `"{"]` + podTail},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := codec.Decode(Body{Bytes: []byte(c.body), ContentType: c.media}, corev1.SchemeGroupVersion.WithKind("Pod"), &corev1.Pod{}, Warn, nil)

@@ -98,7 +98,7 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 		return nil, unsupportedMediaType(Offer{JSONOnly: !c.Scheme.Recognizes(want)})
 	}
 
-	if err := check(b.Bytes, media); err != nil {
+	if err := check(b.Bytes, media, coerce != nil); err != nil {
 		return nil, err
 	}
 	obj, got, err := decoder.Decode(b.Bytes, &want, into)
@@ -183,7 +183,9 @@ func (c *Codec) DecodeOptions(b Body, want schema.GroupVersionKind, into runtime
 		err = kjson.UnmarshalCaseSensitivePreserveInts(b.Bytes, into)
 		got = into.GetObjectKind().GroupVersionKind()
 	case media == YAML:
-		err = yaml.Unmarshal(b.Bytes, into)
+		if err = checkYAML(b.Bytes); err == nil {
+			err = yaml.Unmarshal(b.Bytes, into)
+		}
 		got = into.GetObjectKind().GroupVersionKind()
 	case media == Protobuf:
 		var said *schema.GroupVersionKind
