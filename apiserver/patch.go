@@ -188,6 +188,9 @@ func patcherFor(kind types.PatchType, patch []byte, example runtime.Object, s wi
 		}, doubts, nil
 
 	case types.MergePatchType:
+		if err := checkDepths(patch); err != nil {
+			return nil, nil, err
+		}
 		if s != wire.Ignore {
 			if doubts, err = doubtsOf(patch, &map[string]any{}); err != nil {
 				return nil, nil, apierrors.NewBadRequest(fmt.Sprintf("error decoding patch: %v", err))

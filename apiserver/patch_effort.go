@@ -21,7 +21,17 @@ const (
 	// maxCompared is how many pairs of items may be compared to merge lists: each of the patch with all others, and with those that
 	// are there.
 	maxCompared = 20_000_000
+	// maxDepths bounds how deep the bytes of a merge patch lie, taken together: each is read again at every level above it.
+	maxDepths = 30_000_000
 )
+
+// checkDepths refuses a merge patch that has too much too deep.
+func checkDepths(patch []byte) error {
+	if depths := wire.Depths(patch); depths > maxDepths {
+		return apierrors.NewRequestEntityTooLargeError("too much of the patch is nested too deep to be merged; apply it, or replace the object")
+	}
+	return nil
+}
 
 // checkMoves refuses operations that move too much.
 func checkMoves(p jsonpatch.Patch, before []byte) error {

@@ -9,7 +9,7 @@ import (
 // Of what is wrong with one object no more is told than this many errors, and this many bytes but for the last error. A list of a
 // million empty items has millions of errors, and joining them takes time by the square of their number. Upstream tells all.
 const (
-	maxTold     = 1000
+	maxTold     = 200
 	maxToldText = 1 << 20
 )
 

@@ -17,5 +17,5 @@
 //     controllers add them a moment later;
 //   - a definition whose group and version, or whose group and resource, are built in is accepted and never served;
 //   - conversion webhooks are asked for one object at a time, in ConversionReview v1 alone;
-//   - of an object no more than 500 faults are looked for, where upstream tells all, however long it takes.
+//   - of an object no more than 100 faults are looked for, where upstream tells all, however long it takes.
 package customresource

@@ -13,7 +13,7 @@ import (
 
 // maxFaults is how many faults of an object are looked for. Each is compared with all that were found before it, at every level
 // of the object, so that a list of a million wrong items would be at work for hours. Upstream has no such bound.
-const maxFaults = 500
+const maxFaults = 100
 
 // faults counts what is wrong in one object. From maxFaults on all else in it is taken to be right: it is refused as it is.
 type faults struct{ found int }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/yaml"
 )
@@ -150,6 +149,28 @@ func Crowded(b []byte) bool {
 	return squares > maxCrowd
 }
 
+// Depths is in how many lists and objects each byte of a valid document is, taken together.
+func Depths(b []byte) (sum int) {
+	depth, from := 0, 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case '[', '{':
+			sum += depth * (i - from)
+			depth, from = depth+1, i
+		case ']', '}':
+			sum += depth * (i - from)
+			depth, from = depth-1, i
+		}
+	}
+	return sum
+}
+
 // LongestList is how many items the longest list of a valid document has, or one more.
 func LongestList(b []byte) (longest int) {
 	eachList(b, func(bracket byte, members int) {
@@ -194,29 +215,41 @@ const maxNesting = 30
 func small(b []byte, nesting int) (n int, ok bool) {
 	const tiny = 8
 	for len(b) > 0 {
-		_, kind, size := protowire.ConsumeTag(b)
-		if size < 0 {
+		tag, size := binary.Uvarint(b)
+		if size <= 0 {
 			return 0, false
 		}
 		b = b[size:]
-		if kind != protowire.BytesType {
-			if size = protowire.ConsumeFieldValue(1, kind, b); size < 0 {
+		skip := 0
+		switch tag & 7 { // the type of the field, see https://protobuf.dev/programming-guides/encoding
+		case 0:
+			if _, skip = binary.Uvarint(b); skip <= 0 {
 				return 0, false
 			}
-			b = b[size:]
-			continue
-		}
-		value, size := protowire.ConsumeBytes(b)
-		if size < 0 {
+		case 1:
+			skip = 8
+		case 2:
+			length, size := binary.Uvarint(b)
+			if size <= 0 || length > uint64(len(b)-size) {
+				return 0, false
+			}
+			skip = size + int(length)
+			if length <= tiny {
+				n++
+			} else if nesting > 0 {
+				below, _ := small(b[size:skip], nesting-1)
+				n += below
+			}
+		case 3, 4: // a group begins, or ends
+		case 5:
+			skip = 4
+		default:
 			return 0, false
 		}
-		b = b[size:]
-		if len(value) <= tiny {
-			n++
-		} else if nesting > 0 {
-			below, _ := small(value, nesting-1)
-			n += below
+		if skip > len(b) {
+			return 0, false
 		}
+		b = b[skip:]
 	}
 	return n, true
 }
