@@ -29,8 +29,12 @@ func defaultPod(p *corev1.Pod) {
 	defaultPodStatus(&p.Status)
 }
 
-// requestLimits: what is limited and not requested is requested.
+// requestLimits: what is limited and not requested is requested. Of limits that are empty the requests become so, which nothing but
+// sentences about a change of them shows.
 func requestLimits(r *corev1.ResourceRequirements) {
+	if r.Limits != nil && r.Requests == nil {
+		r.Requests = corev1.ResourceList{}
+	}
 	for name, q := range r.Limits {
 		setAmount(&r.Requests, name, q)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/fields"
@@ -101,6 +102,21 @@ func TestImagesWithoutAVersionArePulledEachTime(t *testing.T) {
 		setDefaults(podKind(), p)
 		if got := p.Spec.Containers[0].ImagePullPolicy; got != want {
 			t.Errorf("%s: %s, want %s", image, got, want)
+		}
+	}
+}
+
+func TestLimitsAreRequested(t *testing.T) {
+	one := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
+	for name, c := range map[string]struct{ limits, want corev1.ResourceList }{
+		"none":  {},
+		"empty": {limits: corev1.ResourceList{}, want: corev1.ResourceList{}},
+		"some":  {limits: one, want: one},
+	} {
+		p := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Resources: corev1.ResourceRequirements{Limits: c.limits}}}}}
+		setDefaults(podKind(), p)
+		if diff := cmp.Diff(c.want, p.Spec.Containers[0].Resources.Requests); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }

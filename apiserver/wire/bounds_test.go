@@ -84,6 +84,7 @@ func TestAttack_BodiesThatGrow(t *testing.T) {
 		{name: "many objects in lists", body: podHead + `,"env":[` + strings.Repeat(`{},`, maxListed) + `{}]` + podTail, says: "items may be in lists"},
 		{name: "many as YAML", media: YAML, body: "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [" + strings.Repeat("{},", maxListed) + "{}]}", says: "items may be in lists"},
 		{name: "many as protobuf", media: Protobuf, body: encoded(func(p *corev1.Pod) { p.Spec.Containers = make([]corev1.Container, 2*maxListed) }), says: "items may be in lists"},
+		{name: "deep lists, of which the reader says so", body: podHead + `,"args":` + strings.Repeat("[", 2*maxListed), says: "exceeded max depth"},
 		{name: "some", body: podHead + `,"env":[` + strings.Repeat(`{"name":"A"},`, 10000) + `{"name":"A"}]` + podTail},
 		{name: "some as protobuf", media: Protobuf, body: encoded(func(p *corev1.Pod) {
 			for i := range 10000 {
