@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// randomRequests returns requests about Pods, RBAC and their patches: what is valid, and what is slightly broken. The same seed
-// makes the same requests.
+// randomRequests returns requests about Pods, RBAC, workloads, Services and NetworkPolicies, and their patches: what is valid, and
+// what is slightly broken. The same seed makes the same requests.
 func randomRequests(n int, seed uint64) []request {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), made: map[string]map[string]any{}}
 	all := []request{
@@ -37,7 +37,7 @@ type sample struct {
 }
 
 func samples() []sample {
-	const rbac = "/apis/rbac.authorization.k8s.io/v1"
+	const rbac, ns = "/apis/rbac.authorization.k8s.io/v1", "/namespaces/{ns}"
 	return []sample{
 		{"/api/v1/namespaces/{ns}/pods", (*generator).pod},
 		{"/api/v1/namespaces/{ns}/pods", (*generator).pod}, // twice as often
@@ -45,6 +45,13 @@ func samples() []sample {
 		{rbac + "/clusterroles", func(g *generator) map[string]any { return g.role("ClusterRole") }},
 		{rbac + "/namespaces/{ns}/rolebindings", func(g *generator) map[string]any { return g.binding("RoleBinding") }},
 		{rbac + "/clusterrolebindings", func(g *generator) map[string]any { return g.binding("ClusterRoleBinding") }},
+		{"/apis/apps/v1" + ns + "/deployments", (*generator).deployment},
+		{"/apis/apps/v1" + ns + "/statefulsets", (*generator).statefulSet},
+		{"/apis/apps/v1" + ns + "/daemonsets", (*generator).daemonSet},
+		{"/apis/batch/v1" + ns + "/jobs", (*generator).job},
+		{"/apis/batch/v1" + ns + "/cronjobs", (*generator).cronJob},
+		{"/api/v1" + ns + "/services", (*generator).service},
+		{"/apis/networking.k8s.io/v1" + ns + "/networkpolicies", (*generator).networkPolicy},
 	}
 }
 
