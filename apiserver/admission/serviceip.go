@@ -10,8 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"coracle/apiserver/catalog"
 )
 
 // Services lists the services of all namespaces.
@@ -52,37 +50,23 @@ func (p *ServiceIP) Mutate(_ context.Context, a *Attributes) error {
 	defer p.mu.Unlock()
 	owner := svc.Namespace + "/" + svc.Name
 	usedIPs, usedPorts := p.used()
-	spec := &svc.Spec
-	if spec.ClusterIP != "" && len(spec.ClusterIPs) == 0 {
-		spec.ClusterIPs = []string{spec.ClusterIP}
-	}
-	if spec.Type == corev1.ServiceTypeExternalName {
+	old, _ := a.Old.(*corev1.Service)
+	linkAddresses(svc, old)
+	if svc.Spec.Type == corev1.ServiceTypeExternalName {
 		return nil
 	}
-	if old, ok := a.Old.(*corev1.Service); ok && svc.Spec.ClusterIP == "" {
-		svc.Spec.ClusterIP, svc.Spec.ClusterIPs = old.Spec.ClusterIP, old.Spec.ClusterIPs
+	if err := p.families(svc, old); err != nil {
+		return err
 	}
-	if errs := catalog.ValidateClusterIPs(svc, field.NewPath("spec")); len(errs) > 0 {
-		return apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, svc.Name, catalog.Told(errs)) // before all else is looked at
-	}
-	if a.Operation == Create {
-		if err := p.families(svc); err != nil {
+	if old == nil || old.Spec.Type == corev1.ServiceTypeExternalName { // any other has what it gets
+		if err := p.address(a, svc, owner, usedIPs); err != nil {
 			return err
 		}
-	}
-	if err := p.address(a, svc, owner, usedIPs); err != nil {
-		return err
 	}
 	if err := p.nodePorts(a, svc, owner, usedPorts); err != nil {
 		return err
 	}
 	p.healthPort(a, svc, owner, usedPorts)
-	if svc.Spec.IPFamilyPolicy == nil {
-		svc.Spec.IPFamilyPolicy = new(corev1.IPFamilyPolicySingleStack)
-	}
-	if len(svc.Spec.IPFamilies) == 0 {
-		svc.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv4Protocol}
-	}
 	return nil
 }
 
@@ -133,11 +117,19 @@ func (p *ServiceIP) address(a *Attributes, svc *corev1.Service, owner string, us
 			return nil // validation says so
 		}
 		path, ips := field.NewPath("spec", "clusterIPs"), []string{svc.Spec.ClusterIP}
+		failed := func(why string) error {
+			return invalidService(svc, field.Invalid(path, ips, fmt.Sprintf("failed to allocate IP %s: %s", ip, why)))
+		}
 		switch have, taken := used[ip]; {
+		case a.DryRun && !p.Range.Contains(ip):
+			return failed(fmt.Sprintf("the provided IP (%s) is not in the valid range. The range of valid IPs is %s", ip, p.Range))
+		case a.DryRun:
 		case !p.Range.Contains(ip):
-			return invalidService(svc, field.Invalid(path, ips, fmt.Sprintf("failed to allocate IP %s: the provided IP (%s) is not in the valid range. The range of valid IPs is %s", ip, ip, p.Range)))
+			return failed("the provided network does not match the current range")
+		case nameless(svc):
+			return failed(ownerless(ip))
 		case taken && have != owner:
-			return invalidService(svc, field.Invalid(path, ips, fmt.Sprintf("failed to allocate IP %s: provided IP is already allocated", ip)))
+			return failed("provided IP is already allocated")
 		}
 		svc.Spec.ClusterIPs = []string{svc.Spec.ClusterIP}
 		return nil
@@ -146,6 +138,9 @@ func (p *ServiceIP) address(a *Attributes, svc *corev1.Service, owner string, us
 	ip := p.Range.Masked().Addr().Next().Next()
 	for ; p.Range.Contains(ip); ip = ip.Next() {
 		if _, taken := used[ip]; !taken {
+			if nameless(svc) && !a.DryRun {
+				return invalidService(svc, field.Invalid(field.NewPath("spec", "clusterIPs"), []string{""}, "failed to allocate IP: "+ownerless(ip)))
+			}
 			svc.Spec.ClusterIP, svc.Spec.ClusterIPs = ip.String(), []string{ip.String()}
 			a.Changed("spec.clusterIP: %s", ip)
 			if !a.DryRun {
@@ -230,22 +225,11 @@ func (p *ServiceIP) healthPort(a *Attributes, svc *corev1.Service, owner string,
 	}
 }
 
-// families refuses addresses of a kind that the range has none of.
-func (p *ServiceIP) families(svc *corev1.Service) error {
-	have := corev1.IPv4Protocol
-	if p.Range.Addr().Is6() {
-		have = corev1.IPv6Protocol
-	}
-	spec, at := &svc.Spec, field.NewPath("spec")
-	for i, f := range spec.IPFamilies {
-		if known := f == corev1.IPv4Protocol || f == corev1.IPv6Protocol; known && f != have {
-			return invalidService(svc, field.Invalid(at.Child("ipFamilies").Index(i), f, "not configured on this cluster"))
-		}
-	}
-	if policy := spec.IPFamilyPolicy; policy != nil && *policy == corev1.IPFamilyPolicyRequireDualStack {
-		return invalidService(svc, field.Invalid(at.Child("ipFamilyPolicy"), *policy, "this cluster is not configured for dual-stack services"))
-	}
-	return nil
+// nameless: upstream keeps addresses as objects that say whose they are, before it looks at whether a service has a name.
+func nameless(svc *corev1.Service) bool { return svc.Name == "" && svc.GenerateName == "" }
+
+func ownerless(ip netip.Addr) string {
+	return fmt.Sprintf("IPAddress.networking.k8s.io %q is invalid: spec.parentRef.name: Required value", ip)
 }
 
 // formerNodePort keeps the node port of a service that is updated without naming it.
@@ -262,5 +246,5 @@ func formerNodePort(old *corev1.Service, port *corev1.ServicePort) int32 {
 }
 
 func invalidService(svc *corev1.Service, err *field.Error) error {
-	return apierrors.NewInvalid(schema.GroupKind{Kind: "Service"}, svc.Name, field.ErrorList{err})
+	return invalidServices(svc, field.ErrorList{err})
 }

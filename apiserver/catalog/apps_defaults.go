@@ -20,10 +20,19 @@ func defaultDeployment(d *appsv1.Deployment) {
 		setDefault(&d.Spec.Strategy.RollingUpdate, appsv1.RollingUpdateDeployment{})
 		setDefault(&d.Spec.Strategy.RollingUpdate.MaxUnavailable, intstr.FromString("25%"))
 		setDefault(&d.Spec.Strategy.RollingUpdate.MaxSurge, intstr.FromString("25%"))
+	} else if r := d.Spec.Strategy.RollingUpdate; r != nil {
+		neverMissing(&r.MaxUnavailable, &r.MaxSurge)
 	}
 	setDefault(&d.Spec.RevisionHistoryLimit, 10)
 	setDefault(&d.Spec.ProgressDeadlineSeconds, 600)
 	defaultTemplate(&d.Spec.Template)
+}
+
+// neverMissing: in upstream's internal form these are no pointers, and so they become zero where they have no other default.
+func neverMissing(fields ...**intstr.IntOrString) {
+	for _, f := range fields {
+		setDefault(f, intstr.FromInt32(0))
+	}
 }
 
 func defaultReplicaSet(r *appsv1.ReplicaSet) {
@@ -40,6 +49,8 @@ func defaultDaemonSet(d *appsv1.DaemonSet) {
 		setDefault(&u.RollingUpdate, appsv1.RollingUpdateDaemonSet{})
 		setDefault(&u.RollingUpdate.MaxUnavailable, intstr.FromInt32(1))
 		setDefault(&u.RollingUpdate.MaxSurge, intstr.FromInt32(0))
+	} else if r := u.RollingUpdate; r != nil {
+		neverMissing(&r.MaxUnavailable, &r.MaxSurge)
 	}
 	setDefault(&d.Spec.RevisionHistoryLimit, 10)
 	defaultTemplate(&d.Spec.Template)
@@ -55,8 +66,10 @@ func defaultStatefulSet(s *appsv1.StatefulSet) {
 		u.Type = appsv1.RollingUpdateStatefulSetStrategyType
 		setDefault(&u.RollingUpdate, appsv1.RollingUpdateStatefulSetStrategy{})
 	}
-	if u.Type == appsv1.RollingUpdateStatefulSetStrategyType && u.RollingUpdate != nil {
+	if u.RollingUpdate != nil { // as neverMissing
 		setDefault(&u.RollingUpdate.Partition, 0)
+	}
+	if u.Type == appsv1.RollingUpdateStatefulSetStrategyType && u.RollingUpdate != nil {
 		setDefault(&u.RollingUpdate.MaxUnavailable, intstr.FromInt32(1))
 	}
 	setDefault(&s.Spec.PersistentVolumeClaimRetentionPolicy, appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{})

@@ -66,7 +66,7 @@ func revalidateRoleBinding(b, old *rbacv1.RoleBinding) errorList {
 }
 
 func revalidateClusterRoleBinding(b, old *rbacv1.ClusterRoleBinding) errorList {
-	return append(validateBinding(b.RoleRef, &old.RoleRef, b.Subjects, false, "ClusterRole"), fixedRoleRef(b.RoleRef, old.RoleRef).MarkBeta()...)
+	return append(validateBinding(b.RoleRef, &old.RoleRef, b.Subjects, false, "ClusterRole"), fixedRoleRef(b.RoleRef, old.RoleRef)...)
 }
 
 func validateClusterRoleBinding(b *rbacv1.ClusterRoleBinding) errorList {
