@@ -344,3 +344,25 @@ func TestTheGenerationOfANewObject(t *testing.T) {
 		})
 	}
 }
+
+func TestANameIsTakenByWhatGoes(t *testing.T) {
+	h := serve(t)
+	held := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","finalizers":["x.io/a"]}}`
+	for _, request := range [][2]string{
+		{"POST /api/v1/namespaces", namespace}, {"POST /api/v1/namespaces/blue/configmaps", configMap}, {"POST /api/v1/namespaces/blue/configmaps", held},
+		{"DELETE /api/v1/namespaces/blue/configmaps/held", ""},
+	} {
+		if w, _ := ask(t, h, request[0], request[1]); w.Code >= 300 {
+			t.Fatal(w.Body)
+		}
+	}
+	for path, dry := range map[string]bool{"/api/v1/namespaces/blue/configmaps": false, "/api/v1/namespaces/blue/configmaps?dryRun=All": true} {
+		for body, want := range map[string]string{
+			configMap: `configmaps "c" already exists`, held: `object is being deleted: configmaps "held" already exists`,
+		} {
+			if w, answer := ask(t, h, "POST "+path, body); w.Code != http.StatusConflict || answer["message"] != want {
+				t.Errorf("dry run %v: %d, %v; want %s", dry, w.Code, answer["message"], want)
+			}
+		}
+	}
+}

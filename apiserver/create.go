@@ -157,17 +157,33 @@ func (c *call) tryCreate(obj runtime.Object, m metav1.Object, a *admission.Attri
 	c.rec.Mark("default, validate", c.now())
 	if a.DryRun {
 		if c.Registry.Has(c.kind, m.GetNamespace(), m.GetName()) {
-			return nil, apierrors.NewAlreadyExists(c.kind.Qualified(), m.GetName())
+			return nil, c.goingAs(m, apierrors.NewAlreadyExists(c.kind.Qualified(), m.GetName()))
 		}
 		return nil, nil
 	}
 	e, err := c.Registry.Create(c.r.Context(), c.kind, obj)
 	if err != nil {
-		return nil, err
+		return nil, c.goingAs(m, err)
 	}
 	c.rec.Revision = e.Revision
 	c.rec.Mark("store", c.now())
 	return e, nil
+}
+
+// goingAs adds to the error of a name that is taken that its object is on its way out.
+func (c *call) goingAs(m metav1.Object, err error) error {
+	taken, ok := err.(*apierrors.StatusError)
+	if !ok || !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	e, failed := c.Registry.Get(c.kind, m.GetNamespace(), m.GetName())
+	if failed != nil {
+		return err
+	}
+	if there, failed := c.Registry.Object(c.kind, e); failed == nil && deleting(there) {
+		taken.ErrStatus.Message = "object is being deleted: " + taken.ErrStatus.Message
+	}
+	return taken
 }
 
 // matchNamespace puts the object into the request's namespace, and refuses one that names another.
