@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/user"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -58,12 +60,12 @@ func attributesOf(r *http.Request) *rbac.Attributes {
 	a.Namespace, a.Name = info.Namespace, info.Name
 	// A selector that cannot be read restricts nothing here; the verb refuses it.
 	if info.FieldSelector != "" {
-		if sel, err := parseFields(info.FieldSelector); err == nil {
+		if sel, err := fields.ParseSelector(info.FieldSelector); err == nil {
 			a.FieldSelector = sel.Requirements()
 		}
 	}
 	if info.LabelSelector != "" {
-		if sel, err := parseLabels(info.LabelSelector); err == nil {
+		if sel, err := labels.Parse(info.LabelSelector); err == nil {
 			a.LabelSelector, _ = sel.Requirements()
 		}
 	}

@@ -37,13 +37,8 @@ func decodeOptions(q url.Values, into runtime.Object) error {
 
 // listOptions reads the parameters of list, watch and deletecollection.
 func listOptions(r *http.Request) (*metainternal.ListOptions, error) {
-	opts, query := &metainternal.ListOptions{}, r.URL.Query()
-	for _, selector := range append(query["labelSelector"], query["fieldSelector"]...) {
-		if err := checkTerms(selector); err != nil {
-			return nil, err
-		}
-	}
-	if err := metainternalscheme.ParameterCodec.DecodeParameters(query, metav1.SchemeGroupVersion, opts); err != nil {
+	opts := &metainternal.ListOptions{}
+	if err := metainternalscheme.ParameterCodec.DecodeParameters(r.URL.Query(), metav1.SchemeGroupVersion, opts); err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
 	opts.Watch = opts.Watch || infoOf(r).Verb == "watch"

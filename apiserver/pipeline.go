@@ -108,6 +108,10 @@ func requestID(r *http.Request) string {
 // requestInfo reads verb, group, version, resource, namespace and name from the path.
 func (s *Server) requestInfo(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := checkSelectors(r.URL); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 		info, err := s.info.NewRequestInfo(r)
 		if err != nil {
 			s.fail(w, r, apierrors.NewBadRequest(fmt.Sprintf("failed to create RequestInfo: %v", err)))

@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"fmt"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -85,13 +86,27 @@ func (m *matcher) object(c *call, obj runtime.Object) (bool, error) {
 }
 
 // maxTerms is how many terms and values a selector may have. A request line has room for half a million of them, which take a thousand
-// times their size, and the permission to send one is asked for when they have been read.
+// times their size, and are read to find out what is asked for: before it is known who asks.
 const maxTerms = 10_000
 
 // checkTerms refuses a selector that has more.
 func checkTerms(selector string) error {
 	if n := strings.Count(selector, ",") + 1; n > maxTerms {
 		return apierrors.NewBadRequest(fmt.Sprintf("a selector may have %d terms and values, and this one has %d", maxTerms, n))
+	}
+	return nil
+}
+
+// checkSelectors refuses a request with a selector that has more.
+func checkSelectors(u *url.URL) error {
+	if len(u.RawQuery) <= maxTerms {
+		return nil
+	}
+	query := u.Query()
+	for _, selector := range slices.Concat(query["labelSelector"], query["fieldSelector"]) {
+		if err := checkTerms(selector); err != nil {
+			return err
+		}
 	}
 	return nil
 }
