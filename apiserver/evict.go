@@ -75,7 +75,7 @@ func (c *call) decodeEviction() (wire.Format, *policyv1.Eviction, *metav1.Create
 	if err := decodeOptions(c.r.URL.Query(), &opts); err != nil {
 		return f, nil, nil, err
 	}
-	body, err := wire.ReadBody(c.r, c.MaxBody)
+	body, err := c.readBody()
 	if err != nil {
 		return f, nil, nil, err
 	}

@@ -42,7 +42,7 @@ func TestFaultsAreCounted(t *testing.T) {
 			v := numbered()
 			errs := v.validate(c.obj)
 			if c.old != nil {
-				errs = v.revalidate(c.obj, c.old)
+				errs = v.ratchet(c.obj, c.old, false, func(string) {})
 			}
 			if len(errs) != c.want {
 				t.Errorf("%d faults, want %d; the last: %v", len(errs), c.want, errs[max(0, len(errs)-1):])
