@@ -107,7 +107,11 @@ func (c *call) readApplied(body wire.Body, want schema.GroupVersionKind) (wanted
 		}
 		doubts = yaml.UnmarshalStrict(body.Bytes, &map[string]any{})
 	}
-	if err := wire.CheckJSON(asJSON, c.kind.Custom != nil); err != nil {
+	of := runtime.Object(nil)
+	if c.kind.Custom == nil {
+		of = c.kind.New()
+	}
+	if err := wire.CheckJSON(asJSON, of); err != nil {
 		return nil, nil, err
 	}
 	switch {

@@ -5,8 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
 
@@ -24,7 +28,8 @@ const (
 	maxOpen = 10_000
 )
 
-func check(b []byte, media string, custom bool) error {
+// check looks at a body that is to become an object: of, or a custom resource if that is nil.
+func check(b []byte, media string, of runtime.Object) error {
 	switch media {
 	case Protobuf:
 		return checkProtobuf(b)
@@ -38,7 +43,7 @@ func check(b []byte, media string, custom bool) error {
 		}
 		b = asJSON
 	}
-	return CheckJSON(b, custom)
+	return CheckJSON(b, of)
 }
 
 // YAMLToJSON is yaml.YAMLToJSON, for what somebody has sent.
@@ -61,10 +66,10 @@ func checkYAML(b []byte) error {
 	return nil
 }
 
-// CheckJSON refuses a document, of a custom resource or of a kind with a Go type, that takes far more to be read than to be sent. What
-// is no JSON is let through: whoever reads it says so.
-func CheckJSON(b []byte, custom bool) error {
-	listed := 0
+// CheckJSON refuses a document that takes far more to be read than to be sent. It is to become an object of the type of of, or a custom
+// resource if that is nil. What is no JSON is let through: whoever reads it says so.
+func CheckJSON(b []byte, of runtime.Object) error {
+	listed, custom, suspect := 0, of == nil, false
 	var open []byte // the kinds of brackets that are open
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
@@ -83,9 +88,7 @@ func CheckJSON(b []byte, custom bool) error {
 					text = []byte(plain)
 				}
 			}
-			if err := checkNumber(text); err != nil {
-				return err
-			}
+			suspect = suspect || checkNumber(text) != nil
 		case c == '{' || c == '[':
 			if within := len(open) > 0 && open[len(open)-1] == '['; custom && c == '{' && within || !custom && c == '[' {
 				listed++
@@ -112,10 +115,84 @@ func CheckJSON(b []byte, custom bool) error {
 			return tooMany()
 		}
 	}
+	if suspect && !custom { // a text like 83e1234 may be a commit as well
+		d := json.NewDecoder(bytes.NewReader(b))
+		d.UseNumber()
+		return checkQuantities(d, reflect.TypeOf(of))
+	}
 	return nil
 }
 
-// checkProtobuf looks for numbers where quantities have them: they are messages with one text, their first field.
+// checkQuantities refuses a value that is to become one of type t, nil for any, if there are quantities in it that are too large. All
+// members of a name are looked at: they are all read.
+func checkQuantities(d *json.Decoder, t reflect.Type) error {
+	token, err := d.Token()
+	if err != nil {
+		return nil // as whoever reads it will say
+	}
+	switch token := token.(type) {
+	case string:
+		if t == reflect.TypeFor[resource.Quantity]() || t == reflect.TypeFor[*resource.Quantity]() {
+			return checkNumber([]byte(token))
+		}
+	case json.Delim:
+		for d.More() {
+			of := reflect.Type(nil)
+			if token == '[' {
+				of = itemType(t)
+			} else if name, err := d.Token(); err != nil {
+				return nil
+			} else if name, ok := name.(string); ok {
+				of = memberType(t, name)
+			}
+			if err := checkQuantities(d, of); err != nil {
+				return err
+			}
+		}
+		d.Token() // the bracket that closes it
+	}
+	return nil
+}
+
+func itemType(t reflect.Type) reflect.Type {
+	if t = pointed(t); t == nil || t.Kind() != reflect.Slice && t.Kind() != reflect.Array {
+		return nil
+	}
+	return t.Elem()
+}
+
+func memberType(t reflect.Type, name string) reflect.Type {
+	switch t = pointed(t); {
+	case t == nil:
+		return nil
+	case t.Kind() == reflect.Map:
+		return t.Elem()
+	case t.Kind() != reflect.Struct:
+		return nil
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		called, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if called == name {
+			return f.Type
+		}
+		if called == "" && f.Anonymous {
+			if below := memberType(f.Type, name); below != nil {
+				return below
+			}
+		}
+	}
+	return nil
+}
+
+func pointed(t reflect.Type) reflect.Type {
+	if t != nil && t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
+// checkProtobuf looks for numbers where quantities have them: they are messages of one text, their first field, and nothing else.
 func checkProtobuf(b []byte) error {
 	const prefix = 4
 	if len(b) > 2*maxListed {
@@ -129,7 +206,7 @@ func checkProtobuf(b []byte) error {
 			continue
 		}
 		n, size := binary.Uvarint(b[i+1:])
-		if from := i + 1 + size; size > 0 && n <= uint64(len(b)-from) {
+		if from := i + 1 + size; size > 0 && n <= uint64(len(b)-from) && endsVarint(b[:i], uint64(1+size)+n) {
 			if err := checkNumber(b[from : from+int(n)]); err != nil {
 				return err
 			}
@@ -137,6 +214,9 @@ func checkProtobuf(b []byte) error {
 	}
 	return nil
 }
+
+// endsVarint tells whether bytes end with this number, as that of a message's length before it.
+func endsVarint(b []byte, n uint64) bool { return bytes.HasSuffix(b, binary.AppendUvarint(nil, n)) }
 
 // maxCrowd bounds the squares of how many members the objects and lists of a document have, taken together: one may have 30,000. Who
 // owns which of them is noted in time by the square of their number.

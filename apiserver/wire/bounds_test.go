@@ -77,9 +77,17 @@ func TestAttack_BodiesThatGrow(t *testing.T) {
 		{name: "as protobuf", media: Protobuf, body: half},
 		{name: "as protobuf, too small", media: Protobuf, body: strings.ReplaceAll(half, "500m", "1E-9")},
 		{name: "as protobuf, far too small", media: Protobuf, body: strings.Replace(encoded(func(p *corev1.Pod) {
-			p.Spec.Containers[0].Image = "abcdefghijkl" // takes the place of a quantity, which could not be made
-		}), "\x12\x0cabcdefghijkl", "\x0a\x0c1E-999999999", 1), says: "too large or too small"},
+			p.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("123456789012")} // of the same length
+		}), "123456789012", "1E-999999999", 1), says: "too large or too small"},
 		{name: "a name that looks like a number", body: podHead + `,"image":"1e12345/2e6789:3e99999"` + podTail},
+		{name: "a commit, written short", body: strings.Replace(podHead, `"name":"p"`, `"name":"83e1234","labels":{"commit":"83e123456","c2":"1E-999999999"}`, 1) + `,"args":["` + strings.Repeat("3", 20000) + `"]` + podTail},
+		{name: "beside a quantity that is one", body: strings.Replace(limited(`"1E-99999999"`), `"name":"p"`, `"name":"p","labels":{"commit":"83e123456"}`, 1), says: "1E-99999999 is too"},
+		{name: "twice, of which the last is good", body: limited(`"1E-999999999","cpu":"1"`), says: "1E-999999999 is too"},
+		{name: "in a field that is a pointer", body: podHead + `}],"volumes":[{"name":"v","emptyDir":{"sizeLimit":"1E-999999999"}}]}}`, says: "1E-999999999 is too"},
+		{name: "a name in protobuf that looks like a number", media: Protobuf, body: encoded(func(p *corev1.Pod) {
+			p.Name, p.Labels = "83e123456", map[string]string{"83e1234567": "83e1234567"}
+			p.Spec.Containers[0].Name = "83e1234567"
+		})},
 		{name: "a text of numbers", body: podHead + `,"args":["1e99999 and 2e99999","` + strings.Repeat("9 ", 20000) + `"]` + podTail},
 		{name: "many objects in lists", body: podHead + `,"env":[` + strings.Repeat(`{},`, maxListed) + `{}]` + podTail, says: "items may be in lists"},
 		{name: "many as YAML", media: YAML, body: "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [" + strings.Repeat("{},", maxListed) + "{}]}", says: "items may be in lists"},

@@ -98,7 +98,11 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 		return nil, unsupportedMediaType(Offer{JSONOnly: !c.Scheme.Recognizes(want)})
 	}
 
-	if err := check(b.Bytes, media, coerce != nil); err != nil {
+	of := into
+	if coerce != nil {
+		of = nil
+	}
+	if err := check(b.Bytes, media, of); err != nil {
 		return nil, err
 	}
 	obj, got, err := decoder.Decode(b.Bytes, &want, into)
