@@ -52,10 +52,6 @@ const (
 	busy     = 8 << 20   // bytes that requests allocate between two looks; at rest it is a tenth of that
 	headroom = 128 << 20 // bytes of garbage that may gather while there are many requests
 	quiet    = 3         // looks without requests, after which it is over
-
-	// least and most of GOGC while there are many. A large heap gets as much in proportion as one of 64 MiB gets in bytes: what a
-	// request costs is not to grow with what is stored.
-	least, most = 200, 800
 )
 
 // pace decides how much garbage may gather. Collecting it costs as much as what is alive, so a small heap under many requests is
@@ -73,7 +69,7 @@ func (p *pace) next(allocated, live uint64) (percent int, free bool) {
 	p.last = allocated
 	if more >= busy {
 		p.idle = 0
-		want := min(max(int(100*headroom/max(live, 1)), least), most)
+		want := min(max(int(100*headroom/max(live, 1)), 100), 800)
 		if p.percent != 0 && want < 2*p.percent && p.percent < 2*want {
 			return 0, false // about right: setting it stops the world
 		}
