@@ -57,14 +57,8 @@ func (c *call) update() error {
 	if c.kind.Strategy.RequireVersion && m.GetResourceVersion() == "" && c.Registry.Has(c.kind, c.info.Namespace, c.info.Name) {
 		return c.refuseUnversioned()
 	}
-	versioned := m.GetResourceVersion() != ""
 	return c.change(f, change{
-		next: func(runtime.Object, []byte) (runtime.Object, error) {
-			if versioned { // there is one attempt: whoever comes second is told so
-				return obj, nil
-			}
-			return obj.DeepCopyObject(), nil
-		},
+		next:    func(runtime.Object, []byte) (runtime.Object, error) { return obj.DeepCopyObject(), nil },
 		options: &opts,
 		dryRun:  dryRun(opts.DryRun),
 	})

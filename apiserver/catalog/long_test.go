@@ -51,7 +51,7 @@ func TestAttack_LongLists(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := allocated()
 			errs := kinds[c.resource].Strategy.Validate(c.obj)
-			if took := allocated() - before; took > 20_000*many {
+			if took := allocated() - before; took > 40_000*many {
 				t.Errorf("%d MB are allocated to find %d errors", took>>20, len(errs))
 			}
 		})
