@@ -1,6 +1,8 @@
 package manifests
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -20,7 +22,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-var update = flag.Bool("update", false, "write policy.json from rbac/*.yaml")
+var update = flag.Bool("update", false, "write policy.json.gz from rbac/*.yaml")
 
 // Upstream's default policy as kube-apiserver v1.37.2 serves it when it has just started on an empty etcd:
 // how many objects of each kind, and the digest of their canonical form (see canonical).
@@ -32,13 +34,24 @@ const (
 func TestPolicy_IsWhatTheYAMLSays(t *testing.T) {
 	got := fromYAML(t)
 	if *update {
-		if err := os.WriteFile("policy.json", got, 0o644); err != nil {
+		var b bytes.Buffer
+		z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z.Write(got)
+		z.Close()
+		if err := os.WriteFile("policy.json.gz", b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if diff := cmp.Diff(string(got), string(policyJSON)); diff != "" {
-		t.Errorf("policy.json is not made from rbac/*.yaml; run go test ./manifests -update (-yaml +json):\n%s", diff)
+	have, err := policyJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(got), string(have)); diff != "" {
+		t.Errorf("policy.json.gz is not made from rbac/*.yaml; run go test ./manifests -update (-yaml +json):\n%s", diff)
 	}
 }
 
@@ -115,7 +128,7 @@ func canonical(t *testing.T, o runtime.Object) string {
 	return strings.NewReplacer("[[],", "[null,", ",[]]", ",null]").Replace(string(line))
 }
 
-// fromYAML makes policy.json: one object per line, so that changes can be read.
+// fromYAML makes the policy's JSON: one object per line, so that differences can be read.
 func fromYAML(t *testing.T) []byte {
 	files, err := filepath.Glob("rbac/*.yaml")
 	if err != nil || len(files) == 0 {
