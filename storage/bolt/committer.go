@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -18,6 +19,7 @@ type write struct {
 	create   bool  // the key must not exist
 	expected int64 // else this must be its revision
 	compact  int64 // instead of all that: forget what was before
+	settle   bool  // or: bring everything into the database
 
 	event *storage.Event // what it became
 	err   error
@@ -42,7 +44,7 @@ func (s *Store) Delete(ctx context.Context, key string, revision int64) (int64, 
 // submit hands a write to the committer and waits for its fate. A caller whose context ends while the write
 // is under way gets the context's error, and cannot know whether it was made: as on any network.
 func (s *Store) submit(ctx context.Context, w *write) (int64, error) {
-	if w.compact == 0 {
+	if w.compact == 0 && !w.settle {
 		if err := checkKey(w.key); err != nil {
 			return 0, err
 		}
@@ -93,30 +95,47 @@ func checkKey(key string) error {
 	return nil
 }
 
-// maxBatch bounds the writes of one transaction, so that the first of them does not wait for ever.
-const maxBatch = 4096
+const (
+	// maxBatch and maxBatchBytes bound what is made durable at a time, so that the first of many writes does not wait for ever.
+	maxBatch      = 4096
+	maxBatchBytes = 4 << 20
+)
 
-// commitLoop commits whatever has gathered while the commit before was under way.
+// commitLoop makes durable whatever has gathered while the batch before was written.
 func (s *Store) commitLoop() {
 	defer close(s.committed)
+	due := time.NewTimer(checkpointAfter) // a first one finds nothing to do
+	defer due.Stop()
 	for {
-		var batch []*write
 		select {
 		case w := <-s.writes:
-			batch = append(batch, w)
+			idle := s.pending.none()
+			s.commit(s.gather([]*write{w}))
+			if idle && !s.pending.none() {
+				due.Reset(checkpointAfter)
+			}
+		case <-due.C:
+			if err := s.checkpoint(); err != nil {
+				due.Reset(checkpointAfter) // the journal holds it meanwhile
+			}
+			s.pending.shrink()
 		case <-s.closing:
 			s.commit(s.gather(nil)) // those that were accepted before
 			return
 		}
-		s.commit(s.gather(batch))
 	}
 }
 
 func (s *Store) gather(batch []*write) []*write {
-	for len(batch) < maxBatch {
+	size := 0
+	for _, w := range batch {
+		size += len(w.value)
+	}
+	for len(batch) < maxBatch && size < maxBatchBytes {
 		select {
 		case w := <-s.writes:
 			batch = append(batch, w)
+			size += len(w.value)
 		default:
 			return batch
 		}
@@ -127,86 +146,73 @@ func (s *Store) gather(batch []*write) []*write {
 // commit makes a batch durable, tells the watchers, and then the writers. A write that fails on its own
 // (the key exists, the revision is another) does not disturb the others.
 func (s *Store) commit(batch []*write) {
-	if len(batch) == 0 {
-		return
-	}
-	var events []storage.Event
-	revision := s.revision.Load()
-	err := s.db.Update(func(tx *bolt.Tx) error {
-		events = events[:0]
-		next := revision
-		for _, w := range batch {
-			w.event, w.err = nil, nil
-			if w.compact > 0 {
-				if err := compact(tx, w.compact); err != nil {
-					return err
-				}
-				continue
-			}
-			e, err := apply(tx, w, next+1)
-			switch {
-			case err == nil:
-				next++
-				w.event = e
-				events = append(events, *e)
-			case isExpectation(err):
-				w.err = err
-			default:
-				return err
-			}
-		}
-		if next == revision {
-			return nil
-		}
-		return tx.Bucket(bucketMeta).Put(metaRevision, revisionKey(next))
-	})
+	events, err := s.log(batch)
 	if err != nil {
-		err = fmt.Errorf("the database could not be written: %w", err)
+		err = unwritten(err)
 		for _, w := range batch {
 			w.event, w.err = nil, err
 		}
-	} else {
-		for _, w := range batch {
-			if w.compact > s.compacted.Load() {
-				s.compacted.Store(w.compact)
-			}
-		}
-		s.publish(events)
 	}
+	s.publish(events)
 	for _, w := range batch {
+		switch {
+		case w.compact > 0:
+			w.err = s.compact(w.compact)
+		case w.settle:
+			w.err = s.checkpoint()
+		}
 		close(w.done)
 	}
 }
 
-func isExpectation(err error) bool {
-	return errors.Is(err, storage.ErrExists) || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict)
+func unwritten(err error) error { return fmt.Errorf("the database could not be written: %w", err) }
+
+// log writes the changes of a batch to the journal, and returns what has happened.
+func (s *Store) log(batch []*write) ([]storage.Event, error) {
+	if s.pending.full() {
+		if err := s.checkpoint(); err != nil {
+			return nil, err
+		}
+	}
+	revision := s.revision.Load()
+	b := s.pending.begin(revision + 1)
+	err := s.db.View(func(tx *bolt.Tx) error {
+		for _, w := range batch {
+			if w.compact > 0 || w.settle {
+				continue
+			}
+			prev, err := b.latest(tx, w.key)
+			if err != nil && !errors.Is(err, storage.ErrNotFound) {
+				return err
+			}
+			if w.err = w.refused(prev); w.err == nil {
+				w.event = b.add(w, prev)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = b.write()
+	}
+	if err != nil {
+		b.rollback()
+		return nil, err
+	}
+	if len(b.events) > 0 {
+		s.behind.Store(true)
+	}
+	return b.events, nil
 }
 
-// apply writes one change at a revision.
-func apply(tx *bolt.Tx, w *write, rev int64) (*storage.Event, error) {
-	prev, err := latest(tx, w.key, maxRevision)
-	exists := err == nil
+// refused tells why a write cannot be made upon a key's state, nil for none.
+func (w *write) refused(prev *storage.KV) error {
 	switch {
-	case err != nil && !errors.Is(err, storage.ErrNotFound):
-		return nil, err
-	case w.create && exists:
-		return nil, storage.ErrExists
-	case !w.create && !exists:
-		return nil, storage.ErrNotFound
+	case w.create && prev != nil:
+		return storage.ErrExists
+	case !w.create && prev == nil:
+		return storage.ErrNotFound
 	case !w.create && prev.Revision != w.expected:
-		return nil, storage.ErrConflict
+		return storage.ErrConflict
 	}
-	r := record{kind: w.kind, created: rev, key: w.key, value: w.value}
-	e := &storage.Event{Type: w.kind, KV: storage.KV{Key: w.key, Value: w.value, Created: rev, Revision: rev}}
-	if exists {
-		r.created, r.previous = prev.Created, prev.Revision
-		e.KV.Created, e.Prev = prev.Created, &prev
-	}
-	if w.kind == storage.Delete {
-		e.KV.Value = prev.Value
-	}
-	if err := tx.Bucket(bucketRev).Put(revisionKey(rev), r.encode()); err != nil {
-		return nil, err
-	}
-	return e, tx.Bucket(bucketKey).Put(indexKey(w.key, rev), []byte{byte(w.kind)})
+	return nil
 }

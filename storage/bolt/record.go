@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"coracle/storage"
 )
@@ -21,8 +22,18 @@ type record struct {
 
 var errRecord = errors.New("record of the log is damaged")
 
-func (r record) encode() []byte {
-	b := make([]byte, 0, 1+3*binary.MaxVarintLen64+len(r.key)+len(r.value))
+func (r record) encode() []byte { return r.append(make([]byte, 0, r.size())) }
+
+// size is how long the encoded record is.
+func (r record) size() int {
+	n := 1 + len(r.key) + len(r.value)
+	for _, v := range [...]uint64{uint64(r.created), uint64(r.previous), uint64(len(r.key))} {
+		n += (bits.Len64(v|1) + 6) / 7 // a byte for seven bits
+	}
+	return n
+}
+
+func (r record) append(b []byte) []byte {
 	b = append(b, byte(r.kind))
 	b = binary.AppendUvarint(b, uint64(r.created))
 	b = binary.AppendUvarint(b, uint64(r.previous))

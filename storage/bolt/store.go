@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -25,10 +26,15 @@ var (
 	metaFormat    = []byte("format")
 	metaRevision  = []byte("revision")
 	metaCompacted = []byte("compacted")
+	metaID        = []byte("id")
 )
 
-// format is the layout's version.
-const format = "coracle-1"
+const (
+	// format is the layout's version.
+	format = "coracle-2"
+	// formatBefore had no journal, and no id.
+	formatBefore = "coracle-1"
+)
 
 // Options change how a store behaves. The zero value is right for serving.
 type Options struct {
@@ -43,6 +49,8 @@ type Store struct {
 	db        *bolt.DB
 	revision  atomic.Int64 // newest committed
 	compacted atomic.Int64
+	pending   pending     // the committer's
+	behind    atomic.Bool // there is something pending
 	writes    chan *write
 	closing   chan struct{}
 	committed chan struct{} // closed when the committer has ended
@@ -100,7 +108,12 @@ func Open(path string, o Options) (_ *Store, err error) {
 		committed: make(chan struct{}),
 		watchers:  map[*watcher]struct{}{},
 	}
-	if err := s.prepare(path); err != nil {
+	s.pending.journal = journal{path: journalPath(path), noSync: o.NoSync}
+	if err = s.prepare(path); err == nil {
+		err = s.recover()
+	}
+	if err != nil {
+		s.pending.journal.close()
 		db.Close()
 		return nil, err
 	}
@@ -146,7 +159,8 @@ func damaged(path string, err error) error {
 
 // prepare makes the buckets of a new file, and reads where an old one stands.
 func (s *Store) prepare(path string) error {
-	present := false
+	var found string // its format, "" for a new file
+	id := &s.pending.journal.id
 	err := s.db.View(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		if meta == nil {
@@ -155,13 +169,16 @@ func (s *Store) prepare(path string) error {
 			}
 			return nil
 		}
-		if got := string(meta.Get(metaFormat)); got != format {
-			return fmt.Errorf("its format is %q, and this program reads %q", got, format)
+		found = string(meta.Get(metaFormat))
+		if found != format && found != formatBefore {
+			return fmt.Errorf("its format is %q, and this program reads %q", found, format)
 		}
 		if tx.Bucket(bucketRev) == nil || tx.Bucket(bucketKey) == nil {
 			return errors.New("it lacks a bucket")
 		}
-		present = true
+		if copy(id[:], meta.Get(metaID)) != idLength && found == format {
+			return errors.New("it lacks its id")
+		}
 		s.revision.Store(revisionOf(meta.Get(metaRevision)))
 		s.compacted.Store(revisionOf(meta.Get(metaCompacted)))
 		if k, _ := tx.Bucket(bucketRev).Cursor().Last(); revisionOf(k) > s.revision.Load() {
@@ -172,10 +189,16 @@ func (s *Store) prepare(path string) error {
 	if err != nil {
 		return damaged(path, err)
 	}
-	if present {
+	if found == format {
 		return nil
 	}
-	s.revision.Store(storage.FirstRevision)
+	// A journal comes after its database.
+	if _, err := os.Lstat(s.pending.journal.path); err == nil {
+		return misplaced(s.pending.journal.path, path, errors.New("belongs to another database"))
+	}
+	if _, err := rand.Read(id[:]); err != nil {
+		return err
+	}
 	err = s.db.Update(func(tx *bolt.Tx) error {
 		for _, name := range [][]byte{bucketRev, bucketKey, bucketMeta} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
@@ -183,10 +206,13 @@ func (s *Store) prepare(path string) error {
 			}
 		}
 		meta := tx.Bucket(bucketMeta)
-		if err := meta.Put(metaRevision, revisionKey(storage.FirstRevision)); err != nil {
-			return err
+		if found == "" {
+			s.revision.Store(storage.FirstRevision)
+			if err := meta.Put(metaRevision, revisionKey(storage.FirstRevision)); err != nil {
+				return err
+			}
 		}
-		return meta.Put(metaFormat, []byte(format))
+		return errors.Join(meta.Put(metaID, id[:]), meta.Put(metaFormat, []byte(format)))
 	})
 	if err != nil {
 		return fmt.Errorf("%s cannot be written: %w", path, err)
@@ -204,9 +230,12 @@ func (s *Store) Revision(context.Context) (int64, error) {
 	}
 }
 
-// view runs a reading transaction.
+// view runs a reading transaction, which sees all that was acknowledged.
 func (s *Store) view(ctx context.Context, f func(*bolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.settled(ctx); err != nil {
 		return err
 	}
 	err := s.db.View(f)
@@ -323,6 +352,18 @@ func (s *Store) Compact(ctx context.Context, revision int64) error {
 	return err
 }
 
+// compact is the committer's part of it.
+func (s *Store) compact(revision int64) error {
+	if err := s.checkpoint(); err != nil {
+		return err
+	}
+	if err := s.db.Update(func(tx *bolt.Tx) error { return compact(tx, revision) }); err != nil {
+		return unwritten(err)
+	}
+	s.compacted.Store(max(revision, s.compacted.Load()))
+	return nil
+}
+
 // compact drops every record that neither a listing at the revision or later, nor an event after it, needs.
 func compact(tx *bolt.Tx, revision int64) error {
 	meta := tx.Bucket(bucketMeta)
@@ -370,9 +411,24 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.committed
 		s.endWatches()
-		s.closeErr = errors.Join(s.writeFreelist(), s.db.Close())
+		s.closeErr = s.release()
 	})
 	return s.closeErr
+}
+
+// release leaves a file that needs no journal. The lock goes last: the next process may begin a journal of its own.
+func (s *Store) release() error {
+	j := &s.pending.journal
+	err := s.checkpoint()
+	if err == nil {
+		err = s.writeFreelist()
+	}
+	if err == nil {
+		err = j.remove()
+	} else {
+		j.close()
+	}
+	return errors.Join(err, s.db.Close())
 }
 
 // writeFreelist writes down which pages are free, unless that stands in the file as it is: then the next start need not look.
