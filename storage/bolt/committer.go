@@ -115,10 +115,12 @@ func (s *Store) commitLoop() {
 				due.Reset(checkpointAfter)
 			}
 		case <-due.C:
-			if err := s.checkpoint(); err != nil {
-				due.Reset(checkpointAfter) // the journal holds it meanwhile
+			if s.pending.none() {
+				s.pending.shrink()
+				continue
 			}
-			s.pending.shrink()
+			s.checkpoint() // when it fails the journal holds it all, until the next time
+			due.Reset(checkpointAfter)
 		case <-s.closing:
 			s.commit(s.gather(nil)) // those that were accepted before
 			return

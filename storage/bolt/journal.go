@@ -112,9 +112,8 @@ func (j *journal) empty() {
 	j.image, j.written = j.image[:0], 0
 }
 
-// shrink gives back the memory that a burst of writes needed.
 func (j *journal) shrink() {
-	if len(j.image) == 0 && cap(j.image) > keptImage {
+	if cap(j.image) > keptImage {
 		j.image = nil
 	}
 }

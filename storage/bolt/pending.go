@@ -40,11 +40,10 @@ const (
 func (p *pending) none() bool { return len(p.records) == 0 }
 func (p *pending) full() bool { return len(p.journal.image) >= checkpointBytes }
 
+// shrink gives back what a burst of writes needed.
 func (p *pending) shrink() {
-	if p.none() {
-		p.records, p.heads = nil, nil
-		p.journal.shrink()
-	}
+	p.records, p.heads = nil, nil
+	p.journal.shrink()
 }
 
 // batch is what is added to pending at a time, wholly or not at all.
