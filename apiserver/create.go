@@ -139,7 +139,7 @@ func (c *call) tryCreate(obj runtime.Object, m metav1.Object, a *admission.Attri
 		st.Requester(obj, a.User)
 	}
 	c.setDefaults(obj)
-	if st.Generation { // of other kinds it is the client's
+	if st.Generation && !st.CountsOn { // of other kinds it is the client's
 		m.SetGeneration(1)
 	}
 	if err := c.validateCreate(obj, m); err != nil {
@@ -154,6 +154,7 @@ func (c *call) tryCreate(obj runtime.Object, m metav1.Object, a *admission.Attri
 	if err := c.validate(a); err != nil {
 		return nil, err
 	}
+	c.dropEmpty(obj)
 	c.rec.Mark("default, validate", c.now())
 	if a.DryRun {
 		if c.Registry.Has(c.kind, m.GetNamespace(), m.GetName()) {

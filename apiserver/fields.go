@@ -59,8 +59,15 @@ func take(to, from reflect.Value, choose func(name string) bool) {
 	}
 }
 
-// sameButStatus tells whether two states differ in metadata and status at most.
-func sameButStatus(a, b runtime.Object) bool {
+// dropEmpty brings an object into the form that it is stored in.
+func (c *call) dropEmpty(obj runtime.Object) {
+	if c.kind.Strategy.EmptyIsNone {
+		part.DropEmpty(obj)
+	}
+}
+
+// sameButStatus tells whether two states differ in metadata and status at most, an empty list from none only if strict.
+func sameButStatus(a, b runtime.Object, strict bool) bool {
 	rest := func(name string) bool {
 		switch name {
 		case "Status", "status", "ObjectMeta", "metadata":
@@ -80,5 +87,5 @@ func sameButStatus(a, b runtime.Object) bool {
 	take(x.Elem(), reflect.ValueOf(a).Elem(), rest)
 	take(y.Elem(), reflect.ValueOf(b).Elem(), rest)
 	// What is equal to the letter need not be asked the slow way.
-	return part.EqualValues(x.Elem(), y.Elem()) || apiequality.Semantic.DeepEqual(x.Interface(), y.Interface())
+	return part.EqualValues(x.Elem(), y.Elem()) || !strict && apiequality.Semantic.DeepEqual(x.Interface(), y.Interface())
 }

@@ -208,7 +208,7 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 	if err := fieldowner.KeepTimes(obj, old); err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	if st := c.kind.Strategy; st.Generation && (!sameButStatus(obj, old) || st.CountsStatus && !sameStatus(obj, old) ||
+	if st := c.kind.Strategy; st.Generation && (!sameButStatus(obj, old, st.CountsEmpty) || st.CountsStatus && !sameStatus(obj, old) ||
 		st.CountsLabels && !apiequality.Semantic.DeepEqual(m.GetLabels(), oldMeta.GetLabels()) ||
 		st.CountsAnnotations && !apiequality.Semantic.DeepEqual(m.GetAnnotations(), oldMeta.GetAnnotations())) {
 		m.SetGeneration(oldMeta.GetGeneration() + 1)
@@ -224,6 +224,7 @@ func (c *call) prepareUpdate(old runtime.Object, stored []byte, ch change) (obj 
 	if err := c.validate(a); err != nil {
 		return nil, err
 	}
+	c.dropEmpty(obj)
 	return obj, nil
 }
 

@@ -47,6 +47,8 @@ func admissionregistrationKinds() []*Kind {
 				Validate:       check(cel.validateMutatingWebhooks),
 				Warnings:       warnings(mutatingWebhookWarnings),
 				Generation:     true,
+				CountsEmpty:    true,
+				EmptyIsNone:    true,
 				RequireVersion: true,
 			},
 			Table: table(func(c *admissionregistrationv1.MutatingWebhookConfiguration, now time.Time) []any {
@@ -95,6 +97,8 @@ func admissionregistrationKinds() []*Kind {
 				Validate:       check(cel.validateValidatingWebhooks),
 				Warnings:       warnings(validatingWebhookWarnings),
 				Generation:     true,
+				CountsEmpty:    true,
+				EmptyIsNone:    true,
 				RequireVersion: true,
 			},
 			Table: table(func(c *admissionregistrationv1.ValidatingWebhookConfiguration, now time.Time) []any {

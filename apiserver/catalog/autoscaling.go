@@ -33,6 +33,7 @@ func autoscalingKinds() []*Kind {
 				Revalidate:           checkChange(validateHPA),
 				ValidateStatusUpdate: checkChange(validateHPAStatus),
 				Generation:           true,
+				EmptyIsNone:          true,
 			},
 			Table: hpaTable(func(h *hpaV2) *hpaV2 { return h }),
 		}),

@@ -24,6 +24,7 @@ func limitRangeKind() *Kind {
 				}
 			}),
 			Validate:            check(validateLimitRange),
+			EmptyIsNone:         true,
 			AllowCreateOnUpdate: true,
 		},
 	})

@@ -30,8 +30,7 @@ func rbacKinds() []*Kind {
 		row[rbacv1.ClusterRole, rbacv1.ClusterRoleList](gv, Kind{
 			Resource: "clusterroles",
 			Strategy: Strategy{
-				PrepareForCreate:    on(func(r *rbacv1.ClusterRole) { r.Rules = nullRules(r.Rules) }),
-				PrepareForUpdate:    onChange(func(r, _ *rbacv1.ClusterRole) { r.Rules = nullRules(r.Rules) }),
+				EmptyIsNone:         true,
 				Validate:            check(validateClusterRole),
 				ValidateName:        pathSegmentName,
 				AllowCreateOnUpdate: true,
@@ -55,8 +54,7 @@ func rbacKinds() []*Kind {
 			Resource:   "roles",
 			Namespaced: true,
 			Strategy: Strategy{
-				PrepareForCreate:    on(func(r *rbacv1.Role) { r.Rules = nullRules(r.Rules) }),
-				PrepareForUpdate:    onChange(func(r, _ *rbacv1.Role) { r.Rules = nullRules(r.Rules) }),
+				EmptyIsNone:         true,
 				Validate:            check(validateRole),
 				ValidateName:        pathSegmentName,
 				AllowCreateOnUpdate: true,
@@ -107,12 +105,4 @@ func bindingCells(m metav1.ObjectMeta, ref rbacv1.RoleRef, subjects []rbacv1.Sub
 		m.Name, fmt.Sprintf("%s/%s", ref.Kind, ref.Name), Age(m.CreationTimestamp, now),
 		strings.Join(users, ", "), strings.Join(groups, ", "), strings.Join(accounts, ", "),
 	}
-}
-
-// nullRules: no rules are null, however the client says it.
-func nullRules(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
-	if len(rules) == 0 {
-		return nil
-	}
-	return rules
 }
