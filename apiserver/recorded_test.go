@@ -59,7 +59,11 @@ func TestRecordedRefusals(t *testing.T) {
 		"fields twice in what is applied":    {"PATCH+apply " + map1 + "?fieldManager=m&fieldValidation=Strict", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"data":{"x":"y","x":"z"}}`, 400, `line 1: key "x" already set in map`},
 		"another uid in a patch":             {"PATCH+merge " + map1, `{"metadata":{"uid":"x"}}`, 422, `ConfigMap "c" is invalid: metadata.uid: Invalid value: "x": field is immutable`},
 		"what is applied has to have a name": {"PATCH+apply " + maps + "/new?fieldManager=m", `{"apiVersion":"v1","kind":"ConfigMap"}`, 400, "the name of the object (new based on URL) was undeterminable: name must be provided"},
-		"another kind of another group":      {"POST " + maps, `{"apiVersion":"apps/v1","kind":"Deployment"}`, 400, `Deployment in version "v1" cannot be handled as a ConfigMap: converting (v1.Deployment) to (core.ConfigMap): unknown conversion`},
+		"a job of negative size": {"POST /apis/batch/v1/namespaces/blue/jobs", `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"a"},"spec":{"completionMode":"Indexed","completions":-1,"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]}}}}`,
+			422, `Job.batch "a" is invalid: spec.completions: Invalid value: -1: must be greater than or equal to 0`},
+		"a port that is a list, applied": {"PATCH+apply /api/v1/namespaces/blue/services/s?fieldManager=m", `{"apiVersion":"v1","kind":"Service","metadata":{"name":"s"},"spec":{"ports":[{"port":80,"targetPort":[1]}]}}`,
+			500, "failed to convert new object (/s; /v1, Kind=Service) to proper version: unable to convert unstructured object to /v1, Kind=Service: json: cannot unmarshal array into Go value of type int32"},
+		"another kind of another group": {"POST " + maps, `{"apiVersion":"apps/v1","kind":"Deployment"}`, 400, `Deployment in version "v1" cannot be handled as a ConfigMap: converting (v1.Deployment) to (core.ConfigMap): unknown conversion`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			accept := ""

@@ -152,7 +152,7 @@ func validateCompletionMode(s *batchv1.JobSpec, path *field.Path) errorList {
 	if parallelism > most {
 		errs = append(errs, field.Invalid(atParallelism, parallelism, fmt.Sprintf("must be less than or equal to %d when completion mode is Indexed", most)))
 	}
-	if s.Completions != nil && value(s.MaxFailedIndexes) > completions {
+	if s.Completions != nil && s.MaxFailedIndexes != nil && *s.MaxFailedIndexes > completions {
 		errs = append(errs, field.Invalid(atFailed, *s.MaxFailedIndexes, "must be less than or equal to completions"))
 	}
 	if value(s.MaxFailedIndexes) > most {

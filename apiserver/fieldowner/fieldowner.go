@@ -16,11 +16,13 @@ package fieldowner
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -28,6 +30,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/client-go/applyconfigurations"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	smd "sigs.k8s.io/structured-merge-diff/v6/schema"
+	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/openapi"
@@ -49,11 +53,28 @@ func New(scheme *runtime.Scheme) *Owners {
 		scheme: scheme,
 		// Parsing client-go's schema takes tens of milliseconds: not before somebody needs it.
 		converter: sync.OnceValue(func() managedfields.TypeConverter {
-			return applyconfigurations.NewTypeConverter(scheme)
+			return anyForm(applyconfigurations.NewTypeConverter(scheme), scheme)
 		}),
 		managers: map[string]*managedfields.FieldManager{},
 		shapes:   map[schema.GroupVersionKind]*shape{},
 	}
+}
+
+// anyForm lets whoever applies write a number or a name in any form at first, as kube-apiserver does, whose schema says of this type
+// that it is one of two: that it can be neither is seen when the object is read.
+func anyForm(c managedfields.TypeConverter, scheme *runtime.Scheme) managedfields.TypeConverter {
+	t, err := c.ObjectToTyped(&corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}})
+	if err != nil {
+		return c
+	}
+	types := t.Schema().Types
+	of := func(name string) int {
+		return slices.IndexFunc(types, func(d smd.TypeDef) bool { return d.Name == name })
+	}
+	if i, any := of("io.k8s.apimachinery.pkg.util.intstr.IntOrString"), of("__untyped_deduced_"); i >= 0 && any >= 0 {
+		types[i].Atom = types[any].Atom
+	}
+	return managedfields.NewSchemeTypeConverter(scheme, &typed.Parser{Schema: smd.Schema{Types: types}})
 }
 
 // Warm parses the schema now, so that the first write need not wait for it.
