@@ -49,9 +49,9 @@ func (everybody) Ask(context.Context, *rbac.Attributes) authz.Answer {
 func (everybody) RulesFor(user.Info, string) authz.Rules { return authz.Rules{} }
 
 // serve starts a server with an empty store.
-func serve(t *testing.T, plugins ...admission.Plugin) http.Handler {
+func serve(t testing.TB, plugins ...admission.Plugin) http.Handler {
 	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), "db"), bolt.Options{})
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "db"), bolt.Options{NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

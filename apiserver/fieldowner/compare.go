@@ -9,6 +9,8 @@ import (
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
+
+	"coracle/apiserver/part"
 )
 
 // compare finds what typed.TypedValue.Compare finds of two objects: the fields that the new one has and the old one has not,
@@ -24,7 +26,18 @@ func (s *shape) compare(old, obj reflect.Value) (set, gone *node, ok bool) {
 type walk struct {
 	lost  bool   // something is not as expected
 	stack []node // what is below the values that are being visited, so that each gets a slice of the right size
+	lists        // the items of the lists that are being visited
 }
+
+// lists is where the items of the lists are that are being visited, one list behind the other, so that hardly any memory is taken
+// for each.
+type lists struct {
+	items []item
+	parts []keyPart
+}
+
+// leave forgets the items of the lists that were read last.
+func (l *lists) leave(items, parts int) { l.items, l.parts = l.items[:items], l.parts[:parts] }
 
 // both compares two values, of which the zero Value is one that is not there.
 func (w *walk) both(p *plan, l, r reflect.Value) (set, gone *node) {
@@ -37,7 +50,7 @@ func (w *walk) both(p *plan, l, r reflect.Value) (set, gone *node) {
 	case !r.IsValid():
 		n := w.one(p, l)
 		return nil, &n
-	case identical(l, r):
+	case part.EqualValues(l, r):
 		return nil, nil
 	}
 	l, r = through(l), through(r)
@@ -70,7 +83,7 @@ func (w *walk) both(p *plan, l, r reflect.Value) (set, gone *node) {
 	case mapping:
 		some = w.entries(p, l, r, &pair)
 	case list:
-		some = w.items(p, l, r, &pair)
+		some = w.pairs(p, l, r, &pair)
 	}
 	if !some && nothing != now { // null is not the same as empty
 		return &node{member: true}, nil
@@ -142,8 +155,11 @@ func fieldKey(name string) (string, bool) {
 }
 
 // items compares two lists item by item, whatever their order.
-func (w *walk) items(p *plan, l, r reflect.Value, found *pair) bool {
-	before, after := w.known(p, l), w.known(p, r)
+func (w *walk) pairs(p *plan, l, r reflect.Value, found *pair) bool {
+	defer w.leave(len(w.items), len(w.parts))
+	before, ok := w.known(p, l)
+	after, also := w.known(p, r)
+	w.lost = w.lost || !ok || !also
 	i, j := 0, 0
 	for !w.lost && (i < len(before) || j < len(after)) {
 		order := 0
@@ -153,20 +169,22 @@ func (w *walk) items(p *plan, l, r reflect.Value, found *pair) bool {
 		case j == len(after):
 			order = -1
 		default:
-			order = compareItems(before[i], after[j])
+			order = compareItems(&before[i], &after[j])
 		}
 		var a, b reflect.Value
-		var key string
+		var of *item
 		if order <= 0 {
-			a, key = before[i].value, before[i].key
+			a, of = before[i].value, &before[i]
 			i++
 		}
 		if order >= 0 {
-			b, key = after[j].value, after[j].key
+			b, of = after[j].value, &after[j]
 			j++
 		}
 		set, gone := w.both(p.elem, a, b)
-		found.add(key, set, gone)
+		if set != nil || gone != nil {
+			found.add(w.key(of), set, gone)
+		}
 	}
 	return len(before)+len(after) > 0
 }
@@ -202,9 +220,13 @@ func (w *walk) one(p *plan, v reflect.Value) node {
 			below(key, p.elem, v.MapIndex(k))
 		}
 	case list:
-		for _, it := range w.known(p, v) {
-			below(it.key, p.elem, it.value)
+		items, parts := len(w.items), len(w.parts)
+		known, ok := w.known(p, v)
+		w.lost = w.lost || !ok
+		for i := range known {
+			below(w.key(&known[i]), p.elem, known[i].value)
 		}
+		w.leave(items, parts)
 	}
 	n.children, w.stack = popped(w.stack, first)
 	return n
@@ -220,8 +242,7 @@ func popped(stack []node, from int) (nodes, rest []node) {
 
 // item is one item of a list, with what it is known by.
 type item struct {
-	key   string
-	parts []keyPart
+	parts []keyPart // in the order of their names; of an item that is known by itself one without
 	value reflect.Value
 }
 
@@ -234,7 +255,7 @@ type keyPart struct {
 }
 
 // compareItems is the order of fieldpath.PathElement.Compare.
-func compareItems(a, b item) int {
+func compareItems(a, b *item) int {
 	return slices.CompareFunc(a.parts, b.parts, func(p, q keyPart) int {
 		switch {
 		case p.name != q.name:
@@ -249,57 +270,47 @@ func compareItems(a, b item) int {
 	})
 }
 
-// known returns a list's items by the order of their keys. Two with the same keys are left to others.
-func (w *walk) known(p *plan, v reflect.Value) []item {
+// known returns a list's items by the order of their keys. Two with the same keys are left to others: then it says false, as for
+// all that it does not understand.
+func (l *lists) known(p *plan, v reflect.Value) ([]item, bool) {
 	if isNull(v) {
-		return nil
+		return nil, true
 	}
-	items := make([]item, v.Len())
+	first := len(l.items)
+	l.items, l.parts = slices.Grow(l.items, v.Len()), slices.Grow(l.parts, v.Len()*max(1, len(p.keys)))
 	sorted := true
-	for i := range items {
-		it := through(v.Index(i))
-		if isNull(it) {
-			w.lost = true
-			return nil
+	for i := range v.Len() {
+		it := item{value: through(v.Index(i))}
+		ok := !isNull(it.value)
+		if ok {
+			it.parts, ok = l.partsOf(p, it.value)
 		}
-		known, ok := p.item(it)
 		if !ok {
-			w.lost = true
-			return nil
+			return nil, false
 		}
-		known.value = it
-		items[i] = known
-		sorted = sorted && (i == 0 || compareItems(items[i-1], known) < 0)
+		sorted = sorted && (i == 0 || compareItems(&l.items[len(l.items)-1], &it) < 0)
+		l.items = append(l.items, it)
 	}
+	items := l.items[first:len(l.items):len(l.items)]
 	if !sorted {
-		slices.SortFunc(items, compareItems)
+		slices.SortFunc(items, func(a, b item) int { return compareItems(&a, &b) })
 		for i := 1; i < len(items); i++ {
-			if items[i].key == items[i-1].key {
-				w.lost = true
-				return nil
+			if compareItems(&items[i-1], &items[i]) == 0 {
+				return nil, false
 			}
 		}
 	}
-	return items
+	return items, true
 }
 
-// item tells what an item is known by.
-func (p *plan) item(v reflect.Value) (item, bool) {
+// partsOf are what an item is known by.
+func (l *lists) partsOf(p *plan, v reflect.Value) ([]keyPart, bool) {
+	first := len(l.parts)
 	if len(p.keys) == 0 {
 		known, ok := partOf("", v)
-		if !ok {
-			return item{}, false
-		}
-		it := item{parts: []keyPart{known}}
-		if known.isText && !plainText(known.text) {
-			it.key, ok = keyOf(fieldpath.ValueElement(value.NewValueInterface(known.text)))
-			return it, ok
-		}
-		it.key = string(known.append([]byte("v:")))
-		return it, true
+		l.parts = append(l.parts, known)
+		return l.parts[first:len(l.parts):len(l.parts)], ok
 	}
-	it := item{parts: make([]keyPart, 0, len(p.keys))}
-	plain := true
 	for i := range p.keys {
 		k := &p.keys[i]
 		at := k.at.GetFrom(v)
@@ -311,39 +322,59 @@ func (p *plan) item(v reflect.Value) (item, bool) {
 		}
 		known, ok := partOf(k.name, through(at))
 		if !ok {
-			return item{}, false
+			return nil, false
 		}
-		plain = plain && (!known.isText || plainText(known.text))
-		it.parts = append(it.parts, known)
+		l.parts = append(l.parts, known)
 	}
-	if len(it.parts) == 0 {
-		return item{}, false
-	}
-	slices.SortFunc(it.parts, func(a, b keyPart) int { return strings.Compare(a.name, b.name) })
-	if !plain {
-		var keys value.FieldList
-		for _, k := range it.parts {
-			v := value.NewValueInterface(k.number)
-			if k.isText {
-				v = value.NewValueInterface(k.text)
-			}
-			keys = append(keys, value.Field{Name: k.name, Value: v})
+	parts := l.parts[first:len(l.parts):len(l.parts)]
+	slices.SortFunc(parts, func(a, b keyPart) int { return strings.Compare(a.name, b.name) })
+	return parts, len(parts) > 0
+}
+
+// key is an item's path element.
+func (w *walk) key(it *item) string {
+	key, ok := it.appendKey(make([]byte, 0, 48))
+	w.lost = w.lost || !ok
+	return string(key)
+}
+
+// appendKey appends an item's path element as it stands between the quotes of JSON.
+func (it *item) appendKey(b []byte) ([]byte, bool) {
+	alone := it.parts[0].name == ""
+	for i := range it.parts {
+		if k := &it.parts[i]; k.isText && !plainText(k.text) {
+			key, ok := keyOf(it.pathElement(alone))
+			return append(b, key...), ok
 		}
-		var ok bool
-		it.key, ok = keyOf(fieldpath.PathElement{Key: &keys})
-		return it, ok
 	}
-	b := make([]byte, 0, 48)
+	if alone {
+		return it.parts[0].append(append(b, "v:"...)), true
+	}
 	b = append(b, "k:{"...)
-	for i, k := range it.parts {
+	for i := range it.parts {
 		if i > 0 {
 			b = append(b, ',')
 		}
+		k := &it.parts[i]
 		b = append(append(append(b, `\"`...), k.name...), `\":`...)
 		b = k.append(b)
 	}
-	it.key = string(append(b, '}'))
-	return it, true
+	return append(b, '}'), true
+}
+
+func (it *item) pathElement(alone bool) fieldpath.PathElement {
+	var keys value.FieldList
+	for _, k := range it.parts {
+		v := value.NewValueInterface(k.number)
+		if k.isText {
+			v = value.NewValueInterface(k.text)
+		}
+		if alone {
+			return fieldpath.ValueElement(v)
+		}
+		keys = append(keys, value.Field{Name: k.name, Value: v})
+	}
+	return fieldpath.PathElement{Key: &keys}
 }
 
 func partOf(name string, v reflect.Value) (keyPart, bool) {
@@ -386,26 +417,9 @@ func isNull(v reflect.Value) bool {
 	return false
 }
 
-// identical tells whether two values of one type hold the same.
-func identical(a, b reflect.Value) bool {
-	switch a.Kind() {
-	case reflect.String:
-		return a.String() == b.String()
-	case reflect.Bool:
-		return a.Bool() == b.Bool()
-	}
-	if a.CanInt() {
-		return a.Int() == b.Int()
-	}
-	if a.CanAddr() && b.CanAddr() { // a pointer takes no memory
-		return reflect.DeepEqual(a.Addr().Interface(), b.Addr().Interface())
-	}
-	return reflect.DeepEqual(a.Interface(), b.Interface())
-}
-
 // alike tells whether two values are written alike.
 func alike(a, b reflect.Value) bool {
-	if identical(a, b) {
+	if part.EqualValues(a, b) {
 		return true
 	}
 	switch a.Kind() {

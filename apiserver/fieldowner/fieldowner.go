@@ -2,7 +2,7 @@
 //
 // Applying (conflicts, merging) is k8s.io/apimachinery/pkg/util/managedfields; this package gives it a manager per kind and
 // subresource, built when it is first needed. What other writes own, which nearly all writes are, is found here: compare.go
-// goes through the old and the new object together, once, and set.go changes what managers own in the form in which it is
+// goes through the old and the new object together, once (fresh.go through one that is new), and set.go changes what managers own in the form in which it is
 // written. Whatever that does not understand goes the long way, through managedfields; a test holds both to the same result.
 //
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/

@@ -109,11 +109,25 @@ func (s *shape) note(k *catalog.Kind, obj, old runtime.Object, m metav1.Object, 
 		return false
 	}
 
+	resets := resetPaths(k, entry.Subresource)
+	if old == nil {
+		owned, ok := s.fresh(v.Elem(), resets)
+		switch {
+		case !ok:
+			return false
+		case owned == nil:
+			m.SetManagedFields(nil)
+		default:
+			entry.FieldsV1 = &metav1.FieldsV1{Raw: owned}
+			m.SetManagedFields([]metav1.ManagedFieldsEntry{entry})
+		}
+		return true
+	}
 	set, gone, ok := s.compare(was, v.Elem())
 	if !ok {
 		return false
 	}
-	for _, path := range resetPaths(k, entry.Subresource) {
+	for _, path := range resets {
 		set.drop(path)
 		gone.drop(path)
 	}

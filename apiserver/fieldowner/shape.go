@@ -2,6 +2,7 @@ package fieldowner
 
 import (
 	"reflect"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/managedfields"
@@ -14,6 +15,7 @@ import (
 type shape struct {
 	root  *plan
 	empty reflect.Value
+	walks sync.Pool // of *freshWalk
 }
 
 // plan is how values of one Go type are walked in one place of a schema.
@@ -28,9 +30,10 @@ type plan struct {
 
 // member is a field of a struct.
 type member struct {
-	key string // f:NAME
-	at  *value.FieldCacheEntry
-	of  *plan
+	key    string // f:NAME
+	at     *value.FieldCacheEntry
+	of     *plan
+	always bool // it is written even if there is nothing in it
 }
 
 type listKey struct {
@@ -108,7 +111,8 @@ func (p *planner) plan(t reflect.Type, ref schema.TypeRef) *plan {
 				if named, ok := atom.Map.FindField(f.JsonName); ok {
 					below = named.Type
 				}
-				made.fields = append(made.fields, member{key: "f:" + f.JsonName, at: f, of: p.plan(f.GetFrom(reflect.New(t).Elem()).Type(), below)})
+				empty := f.GetFrom(reflect.New(t).Elem())
+				made.fields = append(made.fields, member{key: "f:" + f.JsonName, at: f, of: p.plan(empty.Type(), below), always: !f.CanOmit(empty)})
 			}
 		}
 	case made.form == mapping && atom.Map != nil:

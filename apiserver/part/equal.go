@@ -1,6 +1,9 @@
 package part
 
-import "reflect"
+import (
+	"bytes"
+	"reflect"
+)
 
 // Equal is reflect.DeepEqual of two values of one type that are trees, as objects are: nothing leads back to where it came from, so
 // nobody need keep account of where he has been, which is most of what that costs.
@@ -34,6 +37,8 @@ func equal(a, b reflect.Value) bool {
 			return false
 		case a.UnsafePointer() == b.UnsafePointer():
 			return true
+		case a.Type().Elem().Kind() == reflect.Uint8:
+			return bytes.Equal(a.Bytes(), b.Bytes())
 		}
 		for i := range a.Len() {
 			if !equal(a.Index(i), b.Index(i)) {

@@ -44,8 +44,14 @@ func TestEqual(t *testing.T) {
 		"another big quantity": func(p *corev1.Pod) { main(p).Resources.Limits["memory"] = resource.MustParse("1.5e31") },
 		"another probe":        func(p *corev1.Pod) { main(p).LivenessProbe.TCPSocket.Port = intstr.FromInt32(80) },
 		"no probe":             func(p *corev1.Pod) { main(p).LivenessProbe = nil },
-		"another bool":         func(p *corev1.Pod) { main(p).TTY = true },
-		"another pointer":      func(p *corev1.Pod) { p.Spec.RuntimeClassName = new("d") },
+		"bytes": func(p *corev1.Pod) {
+			p.ManagedFields = []metav1.ManagedFieldsEntry{{FieldsV1: &metav1.FieldsV1{Raw: []byte("{}")}}}
+		},
+		"other bytes": func(p *corev1.Pod) {
+			p.ManagedFields = []metav1.ManagedFieldsEntry{{FieldsV1: &metav1.FieldsV1{Raw: []byte("[]")}}}
+		},
+		"another bool":    func(p *corev1.Pod) { main(p).TTY = true },
+		"another pointer": func(p *corev1.Pod) { p.Spec.RuntimeClassName = new("d") },
 	} {
 		all[name] = pod(change)
 	}
