@@ -16,8 +16,13 @@ func makeRoom(r *http.Request) {
 	}
 }
 
+// useStack has room on the stack that it never uses, nor clears: which is why it stands where nobody comes.
+//
 //go:noinline
-func useStack(i int) byte {
-	var room [writeDepth]byte
-	return room[i]
+func useStack(length int) byte {
+	if length < 0 {
+		var room [writeDepth]byte
+		return room[-length]
+	}
+	return 0
 }
