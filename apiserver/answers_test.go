@@ -72,7 +72,7 @@ func serve(t testing.TB, plugins ...admission.Plugin) http.Handler {
 		t.Fatal(err)
 	}
 	return New(Config{
-		Catalog: kinds, Registry: registry.New(stored, kinds), Codec: codec,
+		Catalog: kinds, Registry: registry.New(stored, kinds, codec), Codec: codec,
 		Authn: authn.NewChain(authn.Strategies{Requests: []authn.Authenticator{everybody{}}}), Authz: everybody{},
 		Admission: plugins, OpenAPI: openapi.New(kinds, "1.37"), Owners: fieldowner.New(scheme),
 		Decisions: decision.NewLog(16), Registerer: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,

@@ -109,7 +109,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the objects in %s: %w", config.DataDir, err)
 	}
-	objects := registry.New(stored, kinds)
+	objects := registry.New(stored, kinds, codec)
 	flowschema.Serve(kinds, objects, config.Now, config.Log)
 	network := apiserver.Network{Registry: objects, Catalog: kinds, Kubelets: kubelets{keys, config.Now}}
 	definitions := customresource.Serve(kinds, objects, network.DialService, config.Now, config.Log)

@@ -26,11 +26,12 @@ import (
 type Registry struct {
 	cache   *cache.Cache
 	catalog *catalog.Catalog
+	codec   *wire.Codec
 }
 
 // New returns a registry over a filled cache.
-func New(c *cache.Cache, kinds *catalog.Catalog) *Registry {
-	return &Registry{cache: c, catalog: kinds}
+func New(c *cache.Cache, kinds *catalog.Catalog, codec *wire.Codec) *Registry {
+	return &Registry{cache: c, catalog: kinds, codec: codec}
 }
 
 const root = "/registry/"
@@ -150,7 +151,7 @@ func (r *Registry) encode(k *catalog.Kind, obj runtime.Object) (key string, valu
 	if k.Custom == nil {
 		stored = obj
 	}
-	value, err = wire.Stored(obj)
+	value, err = r.codec.Stored(obj)
 	return key, value, stored, err
 }
 

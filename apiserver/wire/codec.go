@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"reflect"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,11 +20,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
+
+	"coracle/apiserver/wire/typedjson"
 )
 
 // Codec reads and writes objects of the kinds in one scheme, and of kinds that have no Go type.
 type Codec struct {
 	Scheme       *runtime.Scheme
+	typed        typedjson.Codec
 	json         *json.Serializer
 	strictJSON   *json.Serializer
 	carefulJSON  *json.Serializer
@@ -105,6 +110,10 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 	if err := check(b.Bytes, media, of); err != nil {
 		return nil, err
 	}
+	if coerce == nil && media == JSON && c.decodeTyped(b.Bytes, want, into) {
+		into.GetObjectKind().SetGroupVersionKind(want)
+		return nil, nil
+	}
 	obj, got, err := decoder.Decode(b.Bytes, &want, into)
 	var wrong []error
 	if err != nil {
@@ -152,6 +161,26 @@ func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object
 	return warnings, nil
 }
 
+// decodeTyped reads what it can be sure of: an object of the kind wanted, about which there is nothing to be said.
+func (c *Codec) decodeTyped(b []byte, want schema.GroupVersionKind, into runtime.Object) bool {
+	said, ok := into.GetObjectKind().(*metav1.TypeMeta)
+	if !ok {
+		return false
+	}
+	before := *said
+	*said = metav1.TypeMeta{} // what is not said is not what is read
+	if c.typed.Unmarshal(b, into) {
+		kinds, _, err := c.Scheme.ObjectKinds(into)
+		if err == nil && (said.Kind == "" || said.Kind == want.Kind) &&
+			(said.APIVersion == "" || said.APIVersion == want.GroupVersion().String()) && slices.Contains(kinds, want) {
+			return true
+		}
+		reflect.ValueOf(into).Elem().SetZero()
+	}
+	*said = before
+	return false
+}
+
 func unconvertible(got, want schema.GroupVersionKind) error {
 	return decodeError(fmt.Errorf("converting (%s.%s) to (%s.%s): unknown conversion", got.Version, got.Kind, hub(want.Group), want.Kind), want, &got, nil)
 }
@@ -184,7 +213,7 @@ func (c *Codec) DecodeOptions(b Body, want schema.GroupVersionKind, into runtime
 	var got schema.GroupVersionKind
 	switch {
 	case b.ContentType == "" || err == nil && media == JSON:
-		err = kjson.UnmarshalCaseSensitivePreserveInts(b.Bytes, into)
+		err = c.Unmarshal(b.Bytes, into)
 		got = into.GetObjectKind().GroupVersionKind()
 	case media == YAML:
 		if err = checkYAML(b.Bytes); err == nil {
@@ -253,7 +282,7 @@ func (c *Codec) Encode(obj runtime.Object, f Format) ([]byte, error) {
 		}
 		return b.Bytes(), nil
 	}
-	b, err := stdjson.Marshal(obj)
+	b, err := c.typed.Marshal(obj)
 	if err != nil {
 		return nil, err
 	}
@@ -282,12 +311,15 @@ func Present(compact []byte, f Format) ([]byte, error) {
 }
 
 // Stored is the form in which an object is kept: JSON, without the resourceVersion.
-func Stored(obj runtime.Object) ([]byte, error) {
-	return stdjson.Marshal(obj)
+func (c *Codec) Stored(obj runtime.Object) ([]byte, error) {
+	return c.typed.Marshal(obj)
 }
 
 // Unmarshal reads an object that was stored, or served, by us.
 func (c *Codec) Unmarshal(b []byte, into runtime.Object) error {
+	if c.typed.Unmarshal(b, into) {
+		return nil
+	}
 	return kjson.UnmarshalCaseSensitivePreserveInts(b, into)
 }
 

@@ -43,7 +43,7 @@ func TestSplice_GivesTheBytesThatEncodingGives(t *testing.T) {
 		TypeMeta:   metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"},
 		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "blue", UID: "u-1", Generation: 3, Annotations: map[string]string{"a": `"}{\`}},
 	}
-	stored, err := Stored(pod)
+	stored, err := new(Codec).Stored(pod)
 	if err != nil {
 		t.Fatal(err)
 	}
