@@ -74,21 +74,9 @@ func CheckJSON(b []byte, of runtime.Object) error {
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
 		case c == '"':
-			first, escaped := i+1, false
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					escaped = true
-					i++
-				}
-			}
-			text := b[first:min(i, len(b))]
-			if escaped {
-				var plain string
-				if json.Unmarshal(b[first-1:min(i+1, len(b))], &plain) == nil {
-					text = []byte(plain)
-				}
-			}
-			suspect = suspect || checkNumber(text) != nil
+			end := behindText(b, i)
+			suspect = suspect || checkText(b[i:end]) != nil
+			i = end - 1
 		case c == '{' || c == '[':
 			if within := len(open) > 0 && open[len(open)-1] == '['; custom && c == '{' && within || !custom && c == '[' {
 				listed++
@@ -121,6 +109,21 @@ func CheckJSON(b []byte, of runtime.Object) error {
 		return checkQuantities(d, reflect.TypeOf(of))
 	}
 	return nil
+}
+
+// checkText is checkNumber of a text as it stands in a document.
+func checkText(quoted []byte) error {
+	text := bytes.Trim(quoted, `"`)
+	if len(text) == 0 || text[0] != '\\' && !numeral(text[0]) {
+		return nil
+	}
+	if bytes.IndexByte(text, '\\') >= 0 {
+		var plain string
+		if json.Unmarshal(quoted, &plain) == nil {
+			text = []byte(plain)
+		}
+	}
+	return checkNumber(text)
 }
 
 // checkQuantities refuses a value that is to become one of type t, nil for any, if there are quantities in it that are too large. All
@@ -239,11 +242,7 @@ func Depths(b []byte) (sum int) {
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
+			i = behindText(b, i) - 1
 		case '[', '{':
 			sum += depth * (i - from)
 			depth, from = depth+1, i
@@ -271,11 +270,7 @@ func eachList(b []byte, f func(bracket byte, members int)) {
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
+			i = behindText(b, i) - 1
 		case '[', '{':
 			open = append(open, 1)
 		case ',':

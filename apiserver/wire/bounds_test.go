@@ -112,3 +112,15 @@ func TestAttack_BodiesThatGrow(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkCheckJSON(b *testing.B) {
+	owned := strings.TrimSuffix(strings.Repeat(`"k:{\"name\":\"SETTING\"}":{".":{},"f:name":{},"f:value":{}},`, 20), ",")
+	env := strings.TrimSuffix(strings.Repeat(`{"name":"SETTING","value":"a value of common length"},`, 20), ",")
+	body := []byte(`{"metadata":{"name":"p","managedFields":[{"fieldsV1":{` + owned + `}}]},"spec":{"containers":[{"name":"c","env":[` + env + `]}]}}`)
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if err := CheckJSON(body, &corev1.Pod{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

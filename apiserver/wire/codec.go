@@ -170,9 +170,10 @@ func (c *Codec) decodeTyped(b []byte, want schema.GroupVersionKind, into runtime
 	before := *said
 	*said = metav1.TypeMeta{} // what is not said is not what is read
 	if c.typed.Unmarshal(b, into) {
-		kinds, _, err := c.Scheme.ObjectKinds(into)
-		if err == nil && (said.Kind == "" || said.Kind == want.Kind) &&
-			(said.APIVersion == "" || said.APIVersion == want.GroupVersion().String()) && slices.Contains(kinds, want) {
+		version, wrong := schema.ParseGroupVersion(said.APIVersion)
+		kinds, _, unknown := c.Scheme.ObjectKinds(into)
+		if wrong == nil && unknown == nil && (said.Kind == "" || said.Kind == want.Kind) &&
+			(said.APIVersion == "" || version == want.GroupVersion()) && slices.Contains(kinds, want) {
 			return true
 		}
 		reflect.ValueOf(into).Elem().SetZero()

@@ -89,21 +89,13 @@ func skip(b []byte, at int) int {
 	}
 	switch b[at] {
 	case '"':
-		for i := at + 1; i < len(b); i++ {
-			switch b[i] {
-			case '\\':
-				i++
-			case '"':
-				return i + 1
-			}
-		}
-		return len(b)
+		return behindText(b, at)
 	case '{', '[':
 		depth := 0
 		for i := at; i < len(b); i++ {
 			switch b[i] {
 			case '"':
-				i = skip(b, i) - 1
+				i = behindText(b, i) - 1
 			case '{', '[':
 				depth++
 			case '}', ']':
@@ -119,6 +111,19 @@ func skip(b []byte, at int) int {
 		switch b[i] {
 		case ',', '}', ']':
 			return i
+		}
+	}
+	return len(b)
+}
+
+// behindText returns the offset behind the text at b[at], or len(b) where it is cut short.
+func behindText(b []byte, at int) int {
+	for i := at + 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
 		}
 	}
 	return len(b)
