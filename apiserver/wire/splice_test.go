@@ -84,3 +84,16 @@ func FuzzSplice(f *testing.F) {
 		}
 	})
 }
+
+func TestBehindText(t *testing.T) {
+	for text, want := range map[string]int{
+		`""`: 2, `"a"b`: 3, `"\""x`: 4, `"\\"x"`: 4, `"\\\"" "`: 6, `"\"\"",""`: 6, `"`: 1, `"a`: 2, `"\"`: 3, `"\`: 2, `"\\`: 3, `"a\\\\"\"`: 7,
+	} {
+		if got := behindText([]byte(text), 0); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+		if got := behindText([]byte(`\`+text), 1); got != want+1 {
+			t.Errorf(`\%s: %d, want %d`, text, got, want+1)
+		}
+	}
+}
