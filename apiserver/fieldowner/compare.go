@@ -183,7 +183,9 @@ func (w *walk) pairs(p *plan, l, r reflect.Value, found *pair) bool {
 		}
 		set, gone := w.both(p.elem, a, b)
 		if set != nil || gone != nil {
-			found.add(w.key(of), set, gone)
+			key, ok := of.key()
+			w.lost = w.lost || !ok
+			found.add(key, set, gone)
 		}
 	}
 	return len(before)+len(after) > 0
@@ -224,7 +226,9 @@ func (w *walk) one(p *plan, v reflect.Value) node {
 		known, ok := w.known(p, v)
 		w.lost = w.lost || !ok
 		for i := range known {
-			below(w.key(&known[i]), p.elem, known[i].value)
+			key, ok := known[i].key()
+			w.lost = w.lost || !ok
+			below(key, p.elem, known[i].value)
 		}
 		w.leave(items, parts)
 	}
@@ -244,6 +248,7 @@ func popped(stack []node, from int) (nodes, rest []node) {
 type item struct {
 	parts []keyPart // in the order of their names; of an item that is known by itself one without
 	value reflect.Value
+	at    int // where it goes, of one that is merged
 }
 
 // keyPart is a key's name and value.
@@ -293,7 +298,7 @@ func (l *lists) known(p *plan, v reflect.Value) ([]item, bool) {
 	}
 	items := l.items[first:len(l.items):len(l.items)]
 	if !sorted {
-		slices.SortFunc(items, func(a, b item) int { return compareItems(&a, &b) })
+		sortItems(items)
 		for i := 1; i < len(items); i++ {
 			if compareItems(&items[i-1], &items[i]) == 0 {
 				return nil, false
@@ -301,6 +306,10 @@ func (l *lists) known(p *plan, v reflect.Value) ([]item, bool) {
 		}
 	}
 	return items, true
+}
+
+func sortItems(items []item) {
+	slices.SortFunc(items, func(a, b item) int { return compareItems(&a, &b) })
 }
 
 // partsOf are what an item is known by.
@@ -326,16 +335,19 @@ func (l *lists) partsOf(p *plan, v reflect.Value) ([]keyPart, bool) {
 		}
 		l.parts = append(l.parts, known)
 	}
+	return l.sortParts(first), len(l.parts) > first
+}
+
+func (l *lists) sortParts(first int) []keyPart {
 	parts := l.parts[first:len(l.parts):len(l.parts)]
 	slices.SortFunc(parts, func(a, b keyPart) int { return strings.Compare(a.name, b.name) })
-	return parts, len(parts) > 0
+	return parts
 }
 
 // key is an item's path element.
-func (w *walk) key(it *item) string {
+func (it *item) key() (string, bool) {
 	key, ok := it.appendKey(make([]byte, 0, 48))
-	w.lost = w.lost || !ok
-	return string(key)
+	return string(key), ok
 }
 
 // appendKey appends an item's path element as it stands between the quotes of JSON.

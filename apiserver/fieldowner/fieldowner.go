@@ -1,9 +1,10 @@
 // Package fieldowner keeps track of who set which field, and applies objects server-side.
 //
-// Applying (conflicts, merging) is k8s.io/apimachinery/pkg/util/managedfields; this package gives it a manager per kind and
-// subresource, built when it is first needed. What other writes own, which nearly all writes are, is found here: compare.go
-// goes through the old and the new object together, once (fresh.go through one that is new), and set.go changes what managers own in the form in which it is
-// written. Whatever that does not understand goes the long way, through managedfields; a test holds both to the same result.
+// What managers own is found with less than upstream's own code (k8s.io/apimachinery/pkg/util/managedfields), which nearly all
+// writes need not: compare.go goes through the old and the new object together, once, and fresh.go through one that is new; merge.go
+// puts what is applied into an object where that is certain; set.go changes what managers own in the form in which it is written.
+// Whatever these do not understand goes the long way, through managedfields, of which there is a manager per kind and subresource,
+// built when it is first needed. Tests hold both ways to the same result.
 //
 // Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/
 //

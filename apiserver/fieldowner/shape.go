@@ -34,6 +34,8 @@ type member struct {
 	at     *value.FieldCacheEntry
 	of     *plan
 	always bool // it is written even if there is nothing in it
+
+	undeclared bool // the schema does not name it
 }
 
 type listKey struct {
@@ -108,11 +110,12 @@ func (p *planner) plan(t reflect.Type, ref schema.TypeRef) *plan {
 		if made.leaf = atom.Map.ElementRelationship == schema.Atomic; !made.leaf {
 			for _, f := range value.TypeReflectEntryOf(t).OrderedFields() {
 				below := atom.Map.ElementType
-				if named, ok := atom.Map.FindField(f.JsonName); ok {
+				named, declared := atom.Map.FindField(f.JsonName)
+				if declared {
 					below = named.Type
 				}
 				empty := f.GetFrom(reflect.New(t).Elem())
-				made.fields = append(made.fields, member{key: "f:" + f.JsonName, at: f, of: p.plan(empty.Type(), below), always: !f.CanOmit(empty)})
+				made.fields = append(made.fields, member{key: "f:" + f.JsonName, at: f, of: p.plan(empty.Type(), below), always: !f.CanOmit(empty), undeclared: !declared})
 			}
 		}
 	case made.form == mapping && atom.Map != nil:
