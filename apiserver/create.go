@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"errors"
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apiserver/pkg/storage/names"
 
 	"coracle/apiserver/admission"
+	"coracle/apiserver/registry"
 	"coracle/apiserver/wire"
 	"coracle/storage/cache"
 )
@@ -163,6 +165,10 @@ func (c *call) tryCreate(obj runtime.Object, m metav1.Object, a *admission.Attri
 		return nil, nil
 	}
 	e, err := c.Registry.Create(c.r.Context(), c.kind, obj)
+	if errors.Is(err, registry.ErrTooLarge) && c.info.Verb != "patch" { // who owns what can be large, and need not be known of what nobody applies
+		m.SetManagedFields(nil)
+		e, err = c.Registry.Create(c.r.Context(), c.kind, obj)
+	}
 	if err != nil {
 		return nil, c.goingAs(m, err)
 	}

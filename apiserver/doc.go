@@ -15,6 +15,8 @@
 //   - Priority and fairness (KEP-1040): its objects are kept, and queue nobody. Requests are bounded as they are where it is
 //     switched off, by --max-requests-inflight and --max-mutating-requests-inflight.
 //   - What a proxied pod or service answers in HTML is not rewritten; of a node, nothing but its own API is reached.
+//   - Objects are no larger than etcd takes by default, 1.5 MiB; of those above 2 MiB the same is said, where kube-apiserver passes on
+//     what its connection to etcd says.
 //   - What would take far more than it is sent in is refused, where upstream works on it however long it takes: docs/attacks.md has the
 //     bounds, under "Input that grows".
 package apiserver

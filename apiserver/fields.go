@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -59,10 +60,12 @@ func take(to, from reflect.Value, choose func(name string) bool) {
 	}
 }
 
-// dropEmpty brings an object into the form that it is stored in.
+// dropEmpty brings an object of a built-in kind into the form that it has when it is read from Kubernetes' storage, which is protobuf: it
+// has no empty lists then, which shows where a member is written even when it is empty, and in what counts as a change. Definitions
+// are kept in JSON there.
 func (c *call) dropEmpty(obj runtime.Object) {
-	if c.kind.Strategy.EmptyIsNone {
-		part.DropEmpty(obj)
+	if c.kind.Custom == nil && c.kind.Group != apiextensionsv1.GroupName {
+		c.lists.Drop(obj)
 	}
 }
 

@@ -44,14 +44,19 @@ func strategicPatcher(patch []byte, example runtime.Object, s wire.Strictness) (
 	}, doubts, nil
 }
 
-// mergeStrategic applies wanted, which it changes.
-func mergeStrategic(before []byte, wanted map[string]any, meta strategicpatch.LookupPatchMeta) (map[string]any, error) {
+// mergeStrategic applies wanted, which it changes. What upstream's code compares items by may be what Go does not compare; at that
+// kube-apiserver breaks the connection off.
+func mergeStrategic(before []byte, wanted map[string]any, meta strategicpatch.LookupPatchMeta) (merged map[string]any, err error) {
+	defer func() {
+		if recover() != nil {
+			merged, err = nil, apierrors.NewBadRequest("the patch cannot be merged: what an item of a list is known by has to be a string or a number, not a mapping or a list")
+		}
+	}()
 	original := map[string]any{}
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(before, &original); err != nil {
 		return nil, err
 	}
-	merged, err := strategicpatch.StrategicMergeMapPatchUsingLookupPatchMeta(original, wanted, meta)
-	if err != nil {
+	if merged, err = strategicpatch.StrategicMergeMapPatchUsingLookupPatchMeta(original, wanted, meta); err != nil {
 		return nil, strategicError(err)
 	}
 	return merged, nil

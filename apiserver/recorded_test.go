@@ -31,7 +31,7 @@ func made(t *testing.T, requests ...[2]string) http.Handler {
 func TestRecordedRefusals(t *testing.T) {
 	const maps, map1 = "/api/v1/namespaces/blue/configmaps", "/api/v1/namespaces/blue/configmaps/c"
 	token := func(json string) string { return "?continue=" + base64URL(json) }
-	h := made(t, [2]string{"POST " + maps, configMap})
+	h := made(t, [2]string{"POST " + maps, configMap}, [2]string{"POST /api/v1/namespaces/blue/services", `{"apiVersion":"v1","kind":"Service","metadata":{"name":"s"},"spec":{"ports":[{"port":80}]}}`})
 	for name, test := range map[string]struct {
 		request, body string
 		code          int
@@ -59,10 +59,12 @@ func TestRecordedRefusals(t *testing.T) {
 		"fields twice in what is applied":    {"PATCH+apply " + map1 + "?fieldManager=m&fieldValidation=Strict", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"data":{"x":"y","x":"z"}}`, 400, `line 1: key "x" already set in map`},
 		"another uid in a patch":             {"PATCH+merge " + map1, `{"metadata":{"uid":"x"}}`, 422, `ConfigMap "c" is invalid: metadata.uid: Invalid value: "x": field is immutable`},
 		"what is applied has to have a name": {"PATCH+apply " + maps + "/new?fieldManager=m", `{"apiVersion":"v1","kind":"ConfigMap"}`, 400, "the name of the object (new based on URL) was undeterminable: name must be provided"},
+		"a key that is a mapping": {"PATCH+strategic /api/v1/namespaces/blue/services/s", `{"spec":{"ports":[{"port":{"a":1}}]}}`,
+			400, "the patch cannot be merged: what an item of a list is known by has to be a string or a number, not a mapping or a list"},
 		"a job of negative size": {"POST /apis/batch/v1/namespaces/blue/jobs", `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"a"},"spec":{"completionMode":"Indexed","completions":-1,"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i"}]}}}}`,
 			422, `Job.batch "a" is invalid: spec.completions: Invalid value: -1: must be greater than or equal to 0`},
-		"a port that is a list, applied": {"PATCH+apply /api/v1/namespaces/blue/services/s?fieldManager=m", `{"apiVersion":"v1","kind":"Service","metadata":{"name":"s"},"spec":{"ports":[{"port":80,"targetPort":[1]}]}}`,
-			500, "failed to convert new object (/s; /v1, Kind=Service) to proper version: unable to convert unstructured object to /v1, Kind=Service: json: cannot unmarshal array into Go value of type int32"},
+		"a port that is a list, applied": {"PATCH+apply /api/v1/namespaces/blue/services/t?fieldManager=m", `{"apiVersion":"v1","kind":"Service","metadata":{"name":"t"},"spec":{"ports":[{"port":80,"targetPort":[1]}]}}`,
+			500, "failed to convert new object (/t; /v1, Kind=Service) to proper version: unable to convert unstructured object to /v1, Kind=Service: json: cannot unmarshal array into Go value of type int32"},
 		"another kind of another group": {"POST " + maps, `{"apiVersion":"apps/v1","kind":"Deployment"}`, 400, `Deployment in version "v1" cannot be handled as a ConfigMap: converting (v1.Deployment) to (core.ConfigMap): unknown conversion`},
 	} {
 		t.Run(name, func(t *testing.T) {

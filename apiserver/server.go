@@ -21,6 +21,7 @@ import (
 	"coracle/apiserver/decision"
 	"coracle/apiserver/fieldowner"
 	"coracle/apiserver/openapi"
+	"coracle/apiserver/part"
 	"coracle/apiserver/registry"
 	"coracle/apiserver/wire"
 	"coracle/authn"
@@ -86,6 +87,7 @@ type Server struct {
 	stop     chan struct{} // closed when long-running requests are to end
 	metrics  *metrics
 	paths    []string
+	lists    part.Lists
 	// compressors are *gzip.Writer that wait for the next large answer.
 	compressors sync.Pool
 	// largeBodies holds one for each large body that is worked on.

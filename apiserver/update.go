@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"coracle/apiserver/admission"
 	"coracle/apiserver/fieldowner"
+	"coracle/apiserver/registry"
 	"coracle/apiserver/wire"
 	"coracle/storage/cache"
 )
@@ -143,6 +145,10 @@ func (c *call) applyChange(ch change) (*cache.Entry, runtime.Object, error) {
 			return nil, obj, nil
 		}
 		e, err := c.Registry.Update(c.r.Context(), c.kind, obj, current)
+		if errors.Is(err, registry.ErrTooLarge) && !ch.applied { // as at creation
+			m.SetManagedFields(nil)
+			e, err = c.Registry.Update(c.r.Context(), c.kind, obj, current)
+		}
 		if retry(err) { // a version that the client named is compared again
 			continue
 		}

@@ -48,7 +48,6 @@ func admissionregistrationKinds() []*Kind {
 				Warnings:       warnings(mutatingWebhookWarnings),
 				Generation:     true,
 				CountsEmpty:    true,
-				EmptyIsNone:    true,
 				RequireVersion: true,
 			},
 			Table: table(func(c *admissionregistrationv1.MutatingWebhookConfiguration, now time.Time) []any {
@@ -98,7 +97,6 @@ func admissionregistrationKinds() []*Kind {
 				Warnings:       warnings(validatingWebhookWarnings),
 				Generation:     true,
 				CountsEmpty:    true,
-				EmptyIsNone:    true,
 				RequireVersion: true,
 			},
 			Table: table(func(c *admissionregistrationv1.ValidatingWebhookConfiguration, now time.Time) []any {

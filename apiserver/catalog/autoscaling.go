@@ -33,7 +33,6 @@ func autoscalingKinds() []*Kind {
 				Revalidate:           checkChange(validateHPA),
 				ValidateStatusUpdate: checkChange(validateHPAStatus),
 				Generation:           true,
-				EmptyIsNone:          true,
 			},
 			Table: hpaTable(func(h *hpaV2) *hpaV2 { return h }),
 		}),

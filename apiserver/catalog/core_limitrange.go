@@ -24,7 +24,6 @@ func limitRangeKind() *Kind {
 				}
 			}),
 			Validate:            check(validateLimitRange),
-			EmptyIsNone:         true,
 			AllowCreateOnUpdate: true,
 		},
 	})

@@ -37,7 +37,6 @@ func discoveryKinds() []*Kind {
 				Warnings:     warnings(endpointSliceWarnings),
 				Generation:   true,
 				CountsLabels: true,
-				EmptyIsNone:  true,
 			},
 			Table: table(func(s *discoveryv1.EndpointSlice, now time.Time) []any {
 				return []any{s.Name, string(s.AddressType), slicePorts(s), sliceAddresses(s), Age(s.CreationTimestamp, now)}

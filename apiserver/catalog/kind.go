@@ -147,9 +147,6 @@ type Strategy struct {
 	CountsOn bool
 	// CountsEmpty: it grows as well when an empty list or mapping takes the place of none.
 	CountsEmpty bool
-	// EmptyIsNone: an empty list or mapping is stored, and shown, as none, as Kubernetes' storage has it for built-in kinds. It makes
-	// a difference for members that are written even when they are empty, and where CountsEmpty.
-	EmptyIsNone bool
 	// GivenNames: a generateName is the name as it stands, for kinds whose names mean something.
 	GivenNames bool
 	// AllowCreateOnUpdate: PUT to a name that does not exist creates it.

@@ -62,7 +62,6 @@ func networkingKinds() []*Kind {
 				Warnings:    warnings(networkPolicyWarnings),
 				Generation:  true,
 				CountsEmpty: true,
-				EmptyIsNone: true,
 			},
 			Table: networkPolicyTable(),
 		}),

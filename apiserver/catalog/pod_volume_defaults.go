@@ -39,9 +39,6 @@ func defaultVolumeSource(v *corev1.VolumeSource) {
 	}
 	if v.Projected != nil {
 		setDefault(&v.Projected.DefaultMode, corev1.ProjectedVolumeSourceDefaultMode)
-		if len(v.Projected.Sources) == 0 {
-			v.Projected.Sources = nil // which is written as null, as Kubernetes' storage has it
-		}
 		for i := range v.Projected.Sources {
 			source := &v.Projected.Sources[i]
 			if source.DownwardAPI != nil {

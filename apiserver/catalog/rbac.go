@@ -30,7 +30,6 @@ func rbacKinds() []*Kind {
 		row[rbacv1.ClusterRole, rbacv1.ClusterRoleList](gv, Kind{
 			Resource: "clusterroles",
 			Strategy: Strategy{
-				EmptyIsNone:         true,
 				Validate:            check(validateClusterRole),
 				ValidateName:        pathSegmentName,
 				AllowCreateOnUpdate: true,
@@ -54,7 +53,6 @@ func rbacKinds() []*Kind {
 			Resource:   "roles",
 			Namespaced: true,
 			Strategy: Strategy{
-				EmptyIsNone:         true,
 				Validate:            check(validateRole),
 				ValidateName:        pathSegmentName,
 				AllowCreateOnUpdate: true,

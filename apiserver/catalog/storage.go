@@ -36,7 +36,6 @@ func storageKinds() []*Kind {
 				PrepareForStatusUpdate: onChange(func(n, _ *storagev1.CSINode) { n.Status = storagev1.CSINodeStatus{} }),
 				Validate:               check(validateCSINode),
 				ValidateUpdate:         checkChange(validateCSINodeChange),
-				EmptyIsNone:            true,
 				RequireVersion:         true,
 				StatusKeepsMetadata:    true,
 			},

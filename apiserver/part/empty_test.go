@@ -27,7 +27,7 @@ func TestDropEmpty(t *testing.T) {
 	if err := want.Unmarshal(wire); err != nil {
 		t.Fatal(err)
 	}
-	DropEmpty(got)
+	new(Lists).Drop(got)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

@@ -36,6 +36,13 @@ func New(c *cache.Cache, kinds *catalog.Catalog, codec *wire.Codec) *Registry {
 
 const root = "/registry/"
 
+// ErrTooLarge is returned when an object is larger than what etcd takes in one request, unless it is told otherwise.
+var ErrTooLarge = errors.New("etcdserver: request is too large")
+
+// largest is that size in bytes, without what etcd puts around an object.
+// Source: go.etcd.io/etcd/server/v3/embed.DefaultMaxRequestBytes.
+const largest = 3<<19 - 256
+
 // reachPatience is how long a read waits for a version that is not there yet.
 const reachPatience = 3 * time.Second
 
@@ -95,7 +102,7 @@ func (r *Registry) Object(k *catalog.Kind, e *cache.Entry) (runtime.Object, erro
 }
 
 // Create stores a new object, which is the registry's from then on.
-// Errors: AlreadyExists.
+// Errors: AlreadyExists, ErrTooLarge.
 func (r *Registry) Create(ctx context.Context, k *catalog.Kind, obj runtime.Object) (*cache.Entry, error) {
 	key, value, stored, err := r.encode(k, obj)
 	if err != nil {
@@ -109,7 +116,7 @@ func (r *Registry) Create(ctx context.Context, k *catalog.Kind, obj runtime.Obje
 }
 
 // Update replaces an object whose present state is current. An update that changes nothing writes nothing.
-// Errors: storage.ErrConflict, storage.ErrNotFound.
+// Errors: storage.ErrConflict, storage.ErrNotFound, ErrTooLarge.
 func (r *Registry) Update(ctx context.Context, k *catalog.Kind, obj runtime.Object, current *cache.Entry) (*cache.Entry, error) {
 	_, value, stored, err := r.encode(k, obj)
 	if err != nil {
@@ -151,8 +158,16 @@ func (r *Registry) encode(k *catalog.Kind, obj runtime.Object) (key string, valu
 	if k.Custom == nil {
 		stored = obj
 	}
-	value, err = r.codec.Stored(obj)
+	if value, err = r.codec.Stored(obj); err == nil && len(value) > largest && oversized(obj) {
+		err = ErrTooLarge
+	}
 	return key, value, stored, err
+}
+
+// oversized measures an object whose JSON is too large as Kubernetes keeps it, in protobuf if it is no custom resource.
+func oversized(obj runtime.Object) bool {
+	p, ok := obj.(interface{ Size() int })
+	return !ok || p.Size() > largest
 }
 
 // Listing is part of what lies under a prefix, as of one revision.
