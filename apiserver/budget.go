@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/authentication/user"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 )
 
 // maxDisrupted is how many evictions may be under way that the disruption controller has not taken note of.
@@ -18,23 +20,26 @@ const maxDisrupted = 2000
 
 var errManyBudgets = plain("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
 
-// spendBudget takes one of the disruptions that the pod's budget allows. Of many who do so at the same time each gets his own.
-func (c *call) spendBudget(pod *corev1.Pod, dry bool) error {
+// spendBudget takes one of the disruptions that the pod's budget allows, unless it costs none, which it tells. Of many who do so at
+// the same time each gets his own. It is the server that writes them down, not who evicts.
+func (c *call) spendBudget(pod *corev1.Pod, dry bool) (budget string, free bool, err error) {
 	kind := c.Catalog.ByResource(policyv1.SchemeGroupVersion.WithResource("poddisruptionbudgets"))
 	if kind == nil {
-		return nil
+		return "", false, nil
 	}
 	budgets, err := c.budgetsOf(pod)
 	if err != nil || len(budgets) == 0 {
-		return err
+		return "", false, err
 	}
 	if len(budgets) > 1 {
-		return errManyBudgets
+		return "", false, errManyBudgets
 	}
-	if isFree(budgets[0], pod) {
-		return nil
+	if budget = budgets[0].Name; isFree(budgets[0], pod) {
+		return budget, true, nil
 	}
 	on := *c
+	on.r = c.r.WithContext(apirequest.WithUser(c.r.Context(), &user.DefaultInfo{Name: user.APIServerUser, Groups: []string{user.SystemPrivilegedGroup}}))
+	on.settled = dry // nothing is written
 	on.kind, on.info = kind, cloneInfo(c.info, budgets[0].Namespace, budgets[0].Name)
 	on.sub, _ = kind.Subresource("status")
 	_, _, err = on.applyChange(change{
@@ -59,7 +64,7 @@ func (c *call) spendBudget(pod *corev1.Pod, dry bool) error {
 			return pdb, nil
 		},
 	})
-	return err
+	return budget, false, err
 }
 
 // isFree: evicting what is broken already costs nothing, if the budget says so or enough others are healthy.
@@ -78,7 +83,7 @@ func mayDisrupt(pdb *policyv1.PodDisruptionBudget) error {
 	budget := "The disruption budget " + pdb.Name
 	switch s := pdb.Status; {
 	case s.ObservedGeneration < pdb.Generation:
-		return tooManyDisruptions(budget+" is still being processed by the server.", 10)
+		return beingProcessed(pdb.Name)
 	case s.DisruptionsAllowed < 0:
 		return badBudget(pdb, "pdb disruptions allowed is negative", "pdb disruptions allowed is negative")
 	case len(s.DisruptedPods) > maxDisrupted:
@@ -98,6 +103,10 @@ func mayDisrupt(pdb *policyv1.PodDisruptionBudget) error {
 		return tooManyDisruptions(fmt.Sprintf("%s does not allow evicting pods currently (%s): %s", budget, condition.Reason, condition.Message), 0)
 	}
 	return tooManyDisruptions(budget+" does not allow evicting pods currently", 0)
+}
+
+func beingProcessed(budget string) error {
+	return tooManyDisruptions("The disruption budget "+budget+" is still being processed by the server.", 10)
 }
 
 // tooManyDisruptions is upstream's 429.

@@ -39,30 +39,63 @@ func (c *call) evict() error {
 	if err := c.Admission.Validate(c.r.Context(), a); err != nil {
 		return err
 	}
-	pod, err := c.pod(c.info.Name)
-	if err != nil {
-		return err
-	}
-	if countsForBudget(pod) {
-		if err := c.spendBudget(pod, dryRun(del.DryRun)); err != nil {
-			return err
-		}
-	}
-	if len(del.DryRun) == 0 {
-		if err := c.markDisrupted(del); err != nil {
-			return err
-		}
-	}
-	if err := validDeletion(del); err != nil {
-		return err
-	}
-	if _, _, _, err := c.admitted().remove(c.info.Namespace, c.info.Name, del); err != nil {
+	if err := c.disrupt(del); err != nil {
 		return err
 	}
 	c.send(c.w, f, http.StatusCreated, &metav1.Status{
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusSuccess, Code: http.StatusCreated,
 	})
 	return nil
+}
+
+// disrupt deletes the pod if it disturbs nobody by going, or by the budget that it counts for. A pod that may go because it is not
+// ready, or not started, may go as it was when that was seen: of one that is ready in the meantime it is asked again.
+func (c *call) disrupt(asked *metav1.DeleteOptions) error {
+	for attempt := 1; ; attempt++ {
+		pod, err := c.pod(c.info.Name)
+		if err != nil {
+			return err
+		}
+		budget, asSeen := "", pod.Status.Phase == corev1.PodPending && pod.DeletionTimestamp == nil
+		if countsForBudget(pod) {
+			if budget, asSeen, err = c.spendBudget(pod, dryRun(asked.DryRun)); err != nil {
+				return err
+			}
+		}
+		named := asked.Preconditions != nil && asked.Preconditions.ResourceVersion != nil
+		opts := asked.DeepCopy()
+		if asSeen && (!named || budget != "") {
+			if opts.Preconditions == nil {
+				opts.Preconditions = &metav1.Preconditions{}
+			}
+			opts.Preconditions.ResourceVersion = new(pod.ResourceVersion)
+		}
+		err = c.markAndRemove(opts)
+		switch {
+		case !apierrors.IsConflict(err) || named || !asSeen:
+			return err
+		case budget != "":
+			return beingProcessed(budget)
+		case attempt == evictionAttempts:
+			return err
+		}
+	}
+}
+
+// evictionAttempts is how often an eviction is tried, as upstream.
+const evictionAttempts = 20
+
+func (c *call) markAndRemove(opts *metav1.DeleteOptions) error {
+	if len(opts.DryRun) == 0 {
+		if err := c.markDisrupted(opts); err != nil {
+			return err
+		}
+	}
+	if err := validDeletion(opts); err != nil {
+		return err
+	}
+	_, _, _, err := c.admitted().remove(c.info.Namespace, c.info.Name, opts)
+	return err
 }
 
 // decodeEviction reads an Eviction of either version: those who drain nodes sent the older one up to Kubernetes 1.21.
