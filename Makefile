@@ -11,7 +11,7 @@ BENCH    ?= .
 LARGE := k8s.io/api k8s.io/client-go k8s.io/kube-openapi k8s.io/apiextensions-apiserver \
   github.com/google/gnostic-models github.com/google/cel-go github.com/antlr4-go google.golang.org/protobuf \
   github.com/go-openapi github.com/spf13 go.yaml.in/yaml golang.org/x/net \
-  k8s.io/streaming k8s.io/cri-streaming github.com/moby/spdystream github.com/json-iterator github.com/fxamacker github.com/prometheus \
+  k8s.io/apiserver coracle/apiserver/admission k8s.io/streaming k8s.io/cri-streaming github.com/moby/spdystream github.com/json-iterator github.com/fxamacker github.com/prometheus \
   k8s.io/component-base k8s.io/component-helpers k8s.io/kube-aggregator coracle/cmd coracle/counterparts coracle/controllers coracle/kubelet-sim \
   coracle/cluster coracle/authn/pki coracle/authn/oidc coracle/apiserver/why coracle/apiserver/openapi coracle/apiserver/customresource \
   coracle/apiserver/crdvalidation coracle/apiserver/authz/config coracle/apiserver/audit github.com/pelletier github.com/fsnotify github.com/go-viper \
