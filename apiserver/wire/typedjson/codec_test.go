@@ -11,12 +11,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	kjson "sigs.k8s.io/json"
 
 	"coracle/apiserver/wire/typedjson"
@@ -220,6 +222,10 @@ func TestUnmarshal_Understood(t *testing.T) {
 		{"a field of an embedded struct twice", `{"spec":{"volumes":[{"emptyDir":{},"name":"v","emptyDir":{}}]}}`, pod, false},
 		{"a key twice", `{"metadata":{"labels":{"a":"1","a":"1"}}}`, pod, false},
 		{"a key twice, written differently", `{"metadata":{"labels":{"a":"1","\u0061":"1"}}}`, pod, false},
+		{"binary data twice", `{"data":{"a":"YQ==","a":"YQ=="}}`, secret, false},
+		{"a quantity twice", `{"spec":{"overhead":{"cpu":"1","cpu":"1"}}}`, pod, false},
+		{"a number or text that is too large", `{"spec":{"strategy":{"rollingUpdate":{"maxSurge":4294967297}}}}`, workload, false},
+		{"a number or text that is null", `{"spec":{"template":{"spec":{"containers":[{"readinessProbe":{"httpGet":{"port":null}}}]}}}}`, workload, true},
 		{"another type", `{"metadata":{"name":1}}`, pod, false},
 		{"a comma too many", `{"metadata":{"name":"a",}}`, pod, false},
 		{"a comma too many in a list", `{"spec":{"containers":[{},]}}`, pod, false},
@@ -239,6 +245,8 @@ func TestUnmarshal_Understood(t *testing.T) {
 		{"an escape cut short", `{"metadata":{"name":"\u00`, pod, false},
 		{"what writes itself", `{"metadata":{"managedFields":[{"fieldsV1": { "f:a" : {} } ,"time":"2026-01-02T03:04:05+01:00"}]}}`, pod, true},
 		{"what writes itself badly", `{"metadata":{"managedFields":[{"fieldsV1":{"f:a":{]}]}}`, pod, false},
+		{"a line break in what writes itself", "{\"metadata\":{\"managedFields\":[{\"fieldsV1\":{\"a\":\"\n\"}}]}}", pod, false},
+		{"what is no UTF-8 in what writes itself", "{\"metadata\":{\"managedFields\":[{\"fieldsV1\":{\"a\":\"\xff\"}}]}}", pod, true},
 		{"very deep", `{"metadata":{"managedFields":[{"fieldsV1":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}]}}`, pod, false},
 		{"very long", `{"metadata":{"annotations":{"a":"` + strings.Repeat("x\\n", 1<<20) + `"}}}`, pod, true},
 	} {
@@ -270,16 +278,59 @@ func TestUnmarshal_IntoWhatIsNotEmpty(t *testing.T) {
 	}
 }
 
-func TestMarshal_Others(t *testing.T) {
-	var c typedjson.Codec
-	type odd struct {
-		A any     `json:"a"`
-		B float64 `json:"b,omitempty"`
-		C int     `json:",string"`
-		D *odd
+// Types of other kinds than Kubernetes has, which encoding/json writes in ways of their own.
+type (
+	asText    struct{ A string }
+	asTextToo struct{ A string }
+	asJSON    struct{ A string }
+	asNothing struct{ A string }
+	quoted    struct {
+		A int `json:",string"`
 	}
-	for _, obj := range []any{nil, 1, "a", map[string]any{"b": 1, "a": "<"}, &odd{A: 1, D: &odd{}}, odd{}, (*corev1.Pod)(nil), corev1.Pod{}, &[]corev1.Container{{}},
-		&corev1.ResourceList{"a": {}}, &metav1.Duration{Duration: 5}, func() {}, &struct{ corev1.Pod }{}, &metav1.Time{}} {
+	shadowed     struct{ asInner }
+	asInner      struct{ A, a string }
+	withFraction struct{ A float64 }
+	keyed        map[asKey]string
+	asKey        string
+	itself       struct{ A []itself }
+	renamed      struct {
+		A string `json:"<a>"`
+		B string `json:"-"`
+		C string `json:"-,"`
+		D string
+	}
+	One   struct{ A string }
+	Two   struct{ A string }
+	twice struct {
+		One
+		Two
+	}
+)
+
+func (t asText) MarshalText() ([]byte, error)     { return []byte("<" + t.A), nil }
+func (t *asTextToo) MarshalText() ([]byte, error) { return []byte("<" + t.A), nil }
+func (t *asJSON) MarshalJSON() ([]byte, error)    { return []byte(` ["<"] `), nil }
+func (t *asJSON) UnmarshalJSON([]byte) error      { return nil }
+func (t asNothing) MarshalJSON() ([]byte, error)  { return nil, nil }
+func (t *asNothing) UnmarshalJSON([]byte) error   { return nil }
+func (k asKey) MarshalText() ([]byte, error)      { return []byte("key " + k), nil }
+
+func TestMarshal_Others(t *testing.T) {
+	surge := func(s intstr.IntOrString) *appsv1.Deployment {
+		return &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Strategy: appsv1.DeploymentStrategy{RollingUpdate: &appsv1.RollingUpdateDeployment{MaxSurge: &s}}}}
+	}
+	owned := func(raw string) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{{FieldsV1: metav1.NewFieldsV1(raw)}}}}
+	}
+	var c typedjson.Codec
+	for _, obj := range []any{nil, 1, "a", map[string]any{"b": 1, "a": "<"}, (*corev1.Pod)(nil), corev1.Pod{}, &[]corev1.Container{{}},
+		&corev1.ResourceList{"b": {}, "a": {}}, &metav1.Duration{Duration: 5}, func() {}, &struct{ corev1.Pod }{}, &metav1.Time{},
+		&[]asText{{"a"}}, &map[string]asText{"a": {"b"}}, &[]asTextToo{{"a"}}, &map[string]asTextToo{"a": {"b"}}, &map[string]asJSON{"a": {}}, &[]asJSON{{}}, &[]*asJSON{nil, {}},
+		&asNothing{}, &[]asNothing{{}}, &quoted{1}, &shadowed{}, &withFraction{1e21}, &keyed{"a": "b"}, &itself{[]itself{{}}}, &renamed{"a", "b", "c", "d"}, &twice{One{"a"}, Two{"b"}},
+		surge(intstr.FromInt32(1)), surge(intstr.FromString("<")), surge(intstr.IntOrString{Type: 7}),
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.Date(12026, 1, 2, 3, 4, 5, 6, time.UTC)}},
+		owned(``), owned(`{"a":"<"}`), owned("{\"a\":\"\u2028\"}"), owned("{\"a\":\"€\"}"), owned(`{ "a":1}`), owned("{\"a\":\"\xff\"}"), owned(`{`), owned(`{}x`), owned("{\"a\":\"\n\"}"),
+	} {
 		encodesAlike(t, &c, obj)
 	}
 }

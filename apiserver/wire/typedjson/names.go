@@ -17,7 +17,7 @@ type names struct {
 // maxNames is how many fields a set of those that have been seen has room for.
 const maxNames = 128
 
-// newNames returns nil where fields share a name, or are too many.
+// newNames returns nil where fields share a name, are too many, or find no table.
 func newNames(all []named) *names {
 	if len(all) > maxNames {
 		return nil
@@ -29,21 +29,24 @@ func newNames(all []named) *names {
 		}
 		seen[n.name] = true
 	}
-	for size := 4; ; size *= 2 {
-		if size < len(all) {
+	const largest, tries = 1 << 13, 100
+	n := &names{all: all}
+	for size := 4; size <= largest; size *= 2 {
+		if size < 2*len(all) {
 			continue
 		}
-		const tries = 1000
-		for by := uint32(1); by < 2*tries; by += 2 {
-			n := &names{all: all, table: make([]uint8, size), by: by}
+		n.table = make([]uint8, size)
+		for n.by = 1; n.by < 2*tries; n.by += 2 {
 			if n.fill() {
 				return n
 			}
 		}
 	}
+	return nil
 }
 
 func (n *names) fill() bool {
+	clear(n.table)
 	for i := range n.all {
 		at := &n.table[n.hash([]byte(n.all[i].name))]
 		if *at != 0 {

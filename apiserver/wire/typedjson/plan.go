@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -195,9 +196,8 @@ func (p *plans) fillObject(made *plan) bool {
 		}
 		said := strings.Split(options, ",")
 		at := field{index: i, plan: below, omitNone: slices.Contains(said, "omitempty"), omitZero: slices.Contains(said, "omitzero")}
-		written, _ := json.Marshal(name)
-		at.key = string(written) + ":"
-		if len(written) != len(name)+2 || at.omitZero && f.Type.Kind() != reflect.Struct || slices.Contains(said, "string") {
+		at.key = `"` + name + `":`
+		if strings.ContainsFunc(name, uncommon) || at.omitZero && f.Type.Kind() != reflect.Struct || slices.Contains(said, "string") {
 			return false
 		}
 		made.fields = append(made.fields, at)
@@ -205,4 +205,9 @@ func (p *plans) fillObject(made *plan) bool {
 	}
 	made.byName = newNames(all)
 	return made.byName != nil
+}
+
+// uncommon tells of a letter that a name may have to be written otherwise for, or that encoding/json does not take in one.
+func uncommon(r rune) bool {
+	return r >= utf8.RuneSelf || !plain[r] || r == '\'' || r == '`' || r == ' '
 }
