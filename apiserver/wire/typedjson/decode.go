@@ -104,11 +104,11 @@ func (d *decoder) value(v reflect.Value, p *plan) bool {
 	case binary:
 		return d.binary(c, v.Addr().Interface().(*[]byte))
 	case moment:
-		s, ok := d.text(c)
+		b, ok := d.textBytes(c)
 		if !ok {
 			return false
 		}
-		t, err := time.Parse(time.RFC3339, s)
+		t, err := time.Parse(time.RFC3339, string(b))
 		*v.Addr().Interface().(*metav1.Time) = metav1.NewTime(t.Local())
 		return err == nil
 	}

@@ -9,6 +9,7 @@ import (
 const (
 	maxShort = 64   // texts up to this length are kept together
 	chunk    = 1024 // in pieces of this size, so that who keeps one of them keeps no more than this
+	share    = 3    // or of this part of what is left of the document, of which the rest is names, numbers and brackets
 )
 
 // text reads a text in valid UTF-8 that begins with c.
@@ -22,7 +23,7 @@ func (d *decoder) text(c byte) (string, bool) {
 	}
 	if d.short.Cap()-d.short.Len() < len(b) {
 		d.short.Reset() // which lets go what was kept, and changes nothing of it
-		d.short.Grow(max(len(b), min(chunk, len(d.b)-d.at)))
+		d.short.Grow(max(len(b), min(chunk, (len(d.b)-d.at)/share)))
 	}
 	from := d.short.Len()
 	d.short.Write(b)
