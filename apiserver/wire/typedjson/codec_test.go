@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -333,4 +334,24 @@ func TestMarshal_Others(t *testing.T) {
 	} {
 		encodesAlike(t, &c, obj)
 	}
+}
+
+// TestCodec_ManyAtOnce is for the race detector: plans are made while they are used.
+func TestCodec_ManyAtOnce(t *testing.T) {
+	var c typedjson.Codec
+	doc := []byte(`{"metadata":{"name":"a","labels":{"b":"c"}},"spec":{"template":{"spec":{"containers":[{"name":"d","resources":{"limits":{"cpu":"1"}}}]}}}}`)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for _, obj := range []runtime.Object{&appsv1.Deployment{}, &appsv1.ReplicaSet{}, &appsv1.DaemonSet{}} {
+				if !c.Unmarshal(doc, obj) {
+					t.Errorf("%T is not understood", obj)
+				}
+				if b, err := c.Marshal(obj); err != nil || !bytes.Contains(b, []byte(`"limits":{"cpu":"1"}`)) {
+					t.Errorf("%s, %v", b, err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
