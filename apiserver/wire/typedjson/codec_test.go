@@ -87,7 +87,7 @@ func TestAlike_RandomObjects(t *testing.T) {
 			return obj
 		}
 		for round := range rounds {
-			r := filler{Rand: rand.New(rand.NewPCG(uint64(i), uint64(round))), words: words(), valid: round%2 == 0}
+			r := filler{Rand: rand.New(rand.NewPCG(uint64(i), uint64(round))), words: words(), valid: round%2 == 0, left: most}
 			obj := empty()
 			r.fill(reflect.ValueOf(obj).Elem(), 2+round%9)
 			doc := encodesAlike(t, &c, obj)

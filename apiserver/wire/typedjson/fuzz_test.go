@@ -48,7 +48,8 @@ func FuzzEncode(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		filler{Rand: rand.New(rand.NewPCG(seed, 0)), words: append(words(), word), valid: valid}.fill(reflect.ValueOf(obj).Elem(), 8)
+		r := filler{Rand: rand.New(rand.NewPCG(seed, 0)), words: append(words(), word), valid: valid, left: most}
+		r.fill(reflect.ValueOf(obj).Elem(), 8)
 		encodesAlike(t, &c, obj)
 	})
 }

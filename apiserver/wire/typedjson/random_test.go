@@ -38,16 +38,19 @@ type filler struct {
 	*rand.Rand
 	words []string
 	valid bool // only what has a JSON form
+	left  int  // how many values more it makes: schemas hold schemas
 }
+
+const most = 20_000
 
 func words() []string {
 	return []string{"", "a", "app.kubernetes.io/name", "web", `say "no" \ or`, "<b>&amp;</b>", "line\nline\r\ttab\b\f", "\x00\x1f\x7f", "é ü €", "\U0001f600",
 		"\u2028 and \u2029", "\xff\xfe", "a\xe2\x80", "\ufffd", "\ufeff", "null", "1e3", "true", strings.Repeat("long ", 40)}
 }
 
-func (r filler) word() string { return r.words[r.IntN(len(r.words))] }
+func (r *filler) word() string { return r.words[r.IntN(len(r.words))] }
 
-func (r filler) raw() []byte {
+func (r *filler) raw() []byte {
 	all := []string{`{}`, `{"a":1}`, `{"f:metadata":{"f:labels":{".":{},"f:app":{}}}}`, `"text"`, `null`, `[1,2.5,-3e-7]`, ` { "a" : [ true , false ] } `,
 		`{"a":"<b>&","b":"` + "\u2028" + `"}`, `{"a":"\u003c\ud83d\ude00\ud83d"}`, `"` + "\xff" + `"`, `1`}
 	if !r.valid {
@@ -56,7 +59,10 @@ func (r filler) raw() []byte {
 	return []byte(all[r.IntN(len(all))])
 }
 
-func (r filler) fill(v reflect.Value, depth int) {
+func (r *filler) fill(v reflect.Value, depth int) {
+	if r.left--; r.left < 0 {
+		return
+	}
 	some := r.IntN(3) > 0
 	switch at := v.Addr().Interface().(type) {
 	case *metav1.Time:
