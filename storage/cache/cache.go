@@ -38,7 +38,9 @@ type Cache struct {
 	watchers map[string]map[*Watcher]struct{}
 	hooks    []hook
 	waiting  []waiter
-	failed   error // why the cache has stopped
+	failed   error  // why the cache has stopped
+	visited  string // the last key at which the present round has looked, see cool
+	left     int    // how many changes are left of it
 
 	written sync.Map // objects of values that are being written, by the address of the value's first byte
 }

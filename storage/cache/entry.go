@@ -25,6 +25,7 @@ type Entry struct {
 
 	codec  Codec
 	object atomic.Pointer[any]
+	unused atomic.Bool // nobody has asked for the object since the last round
 }
 
 // As is the entry with another body and revision: what it once was, told of later.
@@ -32,8 +33,12 @@ func (e *Entry) As(body []byte, revision int64) *Entry {
 	return &Entry{Key: e.Key, Revision: revision, Created: e.Created, Body: body, codec: e.codec}
 }
 
-// Object is the decoded body. It is decoded when first asked for, and kept for as long as it is the present state, or nearly so.
+// Object is the decoded body. It is decoded when first asked for, and kept for as long as it is the present state, or
+// nearly so, and somebody asks for it now and then.
 func (e *Entry) Object() (any, error) {
+	if e.unused.Load() {
+		e.unused.Store(false)
+	}
 	if v := e.object.Load(); v != nil {
 		return *v, nil
 	}

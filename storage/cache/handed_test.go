@@ -71,3 +71,36 @@ func TestObjects_OfStatesThatArePastAreLetGo(t *testing.T) {
 		t.Error("the object of a state that holds still was let go")
 	}
 }
+
+func TestObjects_ThatNobodyAsksForAreLetGo(t *testing.T) {
+	c, _ := open(t, cache.Options{})
+	forgotten, asked := &handed{}, &handed{}
+	for name, object := range map[string]*handed{"forgotten": forgotten, "asked": asked} {
+		if _, err := c.Create(t.Context(), key("pods", name), []byte("0"), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	has := func(name string, object *handed) bool {
+		t.Helper()
+		e, ok := c.Get(key("pods", name))
+		if !ok {
+			t.Fatalf("%s is gone", name)
+		}
+		got, err := e.Object()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got == object
+	}
+	other := create(t, c, key("pods", "other"), "0")
+	const changes = 9000 // two rounds
+	for n := range changes {
+		other = update(t, c, other.Key, fmt.Sprint(n), other.Revision)
+		if n%1000 == 0 && !has("asked", asked) {
+			t.Fatalf("after %d changes an object was let go that is asked for", n)
+		}
+	}
+	if has("forgotten", forgotten) {
+		t.Error("an object that nobody has asked for during thousands of changes is still there")
+	}
+}

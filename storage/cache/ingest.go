@@ -251,6 +251,32 @@ func (c *Cache) remember(e *Event) {
 	if behind := len(c.ring) - 1 - fresh; behind >= 0 {
 		c.forget(c.ring[behind])
 	}
+	c.cool()
+}
+
+// round is in how many changes every key is visited once, to see whether its object is still asked for.
+const round = 4096
+
+// cool lets go of objects that nobody has asked for during a round of changes. Decoded, an object is a hundred pieces of memory, each
+// of which every collection of garbage looks at, where its bytes are one. With each change as many keys are visited as it takes to
+// come round in time.
+func (c *Cache) cool() {
+	if c.left == 0 {
+		c.visited, c.left = "", round
+	}
+	c.left--
+	n := (c.tree.Len() + round - 1) / round
+	c.tree.AscendGreaterOrEqual(&Entry{Key: c.visited}, func(e *Entry) bool {
+		if e.Key == c.visited {
+			return true
+		}
+		if e.unused.Swap(true) {
+			e.object.Store(nil)
+		}
+		c.visited = e.Key
+		n--
+		return n > 0
+	})
 }
 
 // fresh is for how many events objects are kept that are no more: watchers still ask for them.
