@@ -46,9 +46,23 @@ func copyFields(obj, old runtime.Object, choose func(name string) bool) {
 		u.SetUnstructuredContent(content)
 		return
 	}
-	chosen, to := reflect.New(reflect.TypeOf(old).Elem()), reflect.ValueOf(obj).Elem()
-	take(chosen.Elem(), reflect.ValueOf(old).Elem(), choose)
+	from, to := reflect.ValueOf(old).Elem(), reflect.ValueOf(obj).Elem()
+	if from.Type() == to.Type() && sameFields(from, to, choose) { // as they nearly always are: there is nothing to copy
+		return
+	}
+	chosen := reflect.New(from.Type())
+	take(chosen.Elem(), from, choose)
 	take(to, reflect.ValueOf(chosen.Interface().(runtime.Object).DeepCopyObject()).Elem(), choose)
+}
+
+// sameFields tells whether the chosen fields of two structs of one type are equal to the letter.
+func sameFields(a, b reflect.Value, choose func(name string) bool) bool {
+	for i := range a.NumField() {
+		if choose(a.Type().Field(i).Name) && !part.EqualValues(a.Field(i), b.Field(i)) {
+			return false
+		}
+	}
+	return true
 }
 
 // take sets the chosen fields of the struct to, to those of from.
@@ -86,9 +100,19 @@ func sameButStatus(a, b runtime.Object, strict bool) bool {
 		}
 		return apiequality.Semantic.DeepEqual(x, y)
 	}
-	x, y := reflect.New(reflect.TypeOf(a).Elem()), reflect.New(reflect.TypeOf(b).Elem())
-	take(x.Elem(), reflect.ValueOf(a).Elem(), rest)
-	take(y.Elem(), reflect.ValueOf(b).Elem(), rest)
-	// What is equal to the letter need not be asked the slow way.
-	return part.EqualValues(x.Elem(), y.Elem()) || !strict && apiequality.Semantic.DeepEqual(x.Interface(), y.Interface())
+	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
+	if x.Type() != y.Type() {
+		return false
+	}
+	for i := range x.NumField() {
+		if !rest(x.Type().Field(i).Name) {
+			continue
+		}
+		// What is equal to the letter need not be asked the slow way.
+		p, q := x.Field(i), y.Field(i)
+		if !part.EqualValues(p, q) && (strict || !apiequality.Semantic.DeepEqual(p.Addr().Interface(), q.Addr().Interface())) {
+			return false
+		}
+	}
+	return true
 }

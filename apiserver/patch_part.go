@@ -38,8 +38,6 @@ func (c *call) patchPart(old runtime.Object, before, patch []byte, kind types.Pa
 	if warnings, err := c.Codec.Decode(wire.Body{Bytes: after, ContentType: wire.JSON}, c.kind.GroupVersionKind, obj, wire.Strict, nil); err != nil || len(warnings) > 0 {
 		return nil, false
 	}
-	rest := c.kind.New()
-	part.Complete(rest, old, named)
-	part.Complete(obj, rest.DeepCopyObject(), named)
-	return obj, true
+	part.Complete(obj, old, named)
+	return obj.DeepCopyObject(), true
 }

@@ -64,6 +64,7 @@ func (s *Server) accept(next http.Handler) http.Handler {
 			Received: time.Now(),
 			Source:   r.RemoteAddr,
 			Agent:    r.UserAgent(),
+			Stages:   make([]decision.Stage, 0, stagesOfWrite),
 		}
 		rec.Request.Method, rec.Request.Path = r.Method, r.URL.Path
 		ctx := decision.With(r.Context(), rec)
@@ -92,6 +93,9 @@ func (s *Server) accept(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// stagesOfWrite is in how many stages a write is done, about.
+const stagesOfWrite = 12
 
 // maxKept is how many bytes of what a client wrote are kept in a decision: thousands are kept, and a request line may have
 // a million.

@@ -36,25 +36,26 @@ func isExtended(r corev1.ResourceName) bool {
 // canOvercommit tells whether more of a resource may be allowed than there is.
 func canOvercommit(r corev1.ResourceName) bool { return isNative(r) && !isHugePages(r) }
 
-// countable are those that a quota can count, besides huge pages and counts of objects.
-func countable() []corev1.ResourceName {
-	return append(countedObjects(),
-		corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage,
-		corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory, corev1.ResourceRequestsStorage, corev1.ResourceRequestsEphemeralStorage,
-		corev1.ResourceLimitsCPU, corev1.ResourceLimitsMemory, corev1.ResourceLimitsEphemeralStorage)
-}
-
-// countedObjects come in whole numbers.
-func countedObjects() []corev1.ResourceName {
-	return []corev1.ResourceName{
-		corev1.ResourcePods, corev1.ResourceQuotas, corev1.ResourceServices, corev1.ResourceReplicationControllers,
+// isCountedObject tells whether a resource is a number of objects, which is whole.
+func isCountedObject(r corev1.ResourceName) bool {
+	switch r {
+	case corev1.ResourcePods, corev1.ResourceQuotas, corev1.ResourceServices, corev1.ResourceReplicationControllers,
 		corev1.ResourceSecrets, corev1.ResourceConfigMaps, corev1.ResourcePersistentVolumeClaims,
-		corev1.ResourceServicesNodePorts, corev1.ResourceServicesLoadBalancers,
+		corev1.ResourceServicesNodePorts, corev1.ResourceServicesLoadBalancers:
+		return true
 	}
+	return false
 }
 
+// isQuotaResource tells whether a quota can count a resource by this name, besides counts of objects of any kind.
 func isQuotaResource(r corev1.ResourceName) bool {
-	return slices.Contains(countable(), r) || isHugePages(r) || strings.HasPrefix(string(r), corev1.ResourceRequestsHugePagesPrefix)
+	switch r {
+	case corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage,
+		corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory, corev1.ResourceRequestsStorage, corev1.ResourceRequestsEphemeralStorage,
+		corev1.ResourceLimitsCPU, corev1.ResourceLimitsMemory, corev1.ResourceLimitsEphemeralStorage:
+		return true
+	}
+	return isCountedObject(r) || isHugePages(r) || strings.HasPrefix(string(r), corev1.ResourceRequestsHugePagesPrefix)
 }
 
 // anyResource checks a resource's name.
@@ -107,7 +108,7 @@ func amount(r corev1.ResourceName, q resource.Quantity, at *field.Path) errorLis
 	if q.Sign() < 0 {
 		errs = append(errs, field.Invalid(at, q.String(), "must be greater than or equal to 0"))
 	}
-	if (slices.Contains(countedObjects(), r) || isExtended(r)) && q.MilliValue()%1000 != 0 {
+	if (isCountedObject(r) || isExtended(r)) && q.MilliValue()%1000 != 0 {
 		errs = append(errs, field.Invalid(at, q, "must be an integer"))
 	}
 	return errs

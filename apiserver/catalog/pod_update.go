@@ -3,7 +3,6 @@ package catalog
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -48,7 +47,7 @@ func validatePodUpdate(p, old *corev1.Pod) errorList {
 	}
 	errs = append(errs, validateTolerationChange(p.Spec.Tolerations, old.Spec.Tolerations, spec.Child("tolerations"))...)
 	errs = append(errs, validateGateChange(p.Spec.SchedulingGates, old.Spec.SchedulingGates, spec.Child("schedulingGates"))...)
-	if part.Equal(&p.Spec, &old.Spec) || equality.Semantic.DeepEqual(p.Spec, old.Spec) {
+	if part.Equal(&p.Spec, &old.Spec) {
 		return errs
 	}
 	rest, restErrs := withoutUpdates(p, old)
@@ -138,7 +137,7 @@ func validateTolerationChange(now, was []corev1.Toleration, at *field.Path) erro
 		found := false
 		for _, n := range now {
 			t.TolerationSeconds = n.TolerationSeconds
-			found = found || reflect.DeepEqual(t, n)
+			found = found || part.Equal(&t, &n)
 		}
 		if !found {
 			errs = append(errs, field.Forbidden(at, "existing toleration can not be modified except its tolerationSeconds"))

@@ -246,13 +246,16 @@ func podListWarnings(s *corev1.PodSpec, spec *field.Path) []string {
 // envWarnings: a variable may be given twice to extend it; otherwise the first is lost, and kubectl apply loses its way.
 func envWarnings(vars []corev1.EnvVar, path *field.Path) []string {
 	var out []string
-	seen := map[string]bool{}
-	for i, v := range vars {
-		ref := "$(" + v.Name + ")"
-		if seen[v.Name] && (v.ValueFrom != nil || v.Value == ref || !strings.Contains(v.Value, ref)) {
+	seen := make(map[string]bool, len(vars))
+	for i := range vars {
+		v := &vars[i]
+		if !seen[v.Name] {
+			seen[v.Name] = true
+			continue
+		}
+		if ref := "$(" + v.Name + ")"; v.ValueFrom != nil || v.Value == ref || !strings.Contains(v.Value, ref) {
 			out = append(out, fmt.Sprintf("%s: hides previous definition of %q, which may be dropped when using apply", path.Index(i), v.Name))
 		}
-		seen[v.Name] = true
 	}
 	return out
 }

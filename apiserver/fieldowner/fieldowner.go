@@ -36,6 +36,7 @@ import (
 
 	"coracle/apiserver/catalog"
 	"coracle/apiserver/openapi"
+	"coracle/apiserver/part"
 )
 
 // Owners makes field managers for the kinds of a scheme. Its methods may be called from many goroutines.
@@ -288,7 +289,7 @@ func KeepTimes(obj, old runtime.Object) error {
 	for i := range now {
 		a, b := now[i], then[i]
 		a.Time, b.Time = nil, nil
-		if !reflect.DeepEqual(a, b) {
+		if !part.Equal(&a, &b) {
 			return nil
 		}
 	}

@@ -122,12 +122,24 @@ func (r *Registry) Update(ctx context.Context, k *catalog.Kind, obj runtime.Obje
 	if err != nil {
 		return nil, err
 	}
-	if same, err := wire.Splice(value, current.Revision); err == nil && bytes.Equal(same, current.Body) {
+	if same, err := spliced(value, current); err == nil && bytes.Equal(same, current.Body) {
 		if now, ok := r.cache.Get(current.Key); ok && now.Revision == current.Revision {
 			return current, nil
 		}
 	}
 	return r.cache.Update(ctx, current.Key, value, stored, current.Revision)
+}
+
+// spliced is a value as it would be served now: nil for one that can be seen to differ from what is served, whatever is put into it.
+func spliced(value []byte, current *cache.Entry) ([]byte, error) {
+	body, same := current.Body, 0
+	for same < min(len(value), len(body)) && value[same] == body[same] {
+		same++
+	}
+	if len(body) < len(value) || !bytes.Equal(value[same:], body[len(body)-len(value)+same:]) {
+		return nil, nil
+	}
+	return wire.Splice(value, current.Revision)
 }
 
 // Delete removes an object whose present state is current.
