@@ -3,6 +3,7 @@ package apiserver
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -53,7 +54,33 @@ func (s *Server) routes(router *mux.Router) http.Handler {
 	s.debug(router)
 	router.Handle("/", s.answer(s.index))
 	router.NotFoundHandler = http.HandlerFunc(notFound)
-	return router
+	resource := s.answer(s.resource)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ofResource(r) { // as nearly all are: there is nothing to search
+			resource.ServeHTTP(w, r)
+			return
+		}
+		router.ServeHTTP(w, r)
+	})
+}
+
+// ofResource tells whether a path has a group and a version before more, and nothing that is escaped: which the routes say of resources.
+func ofResource(r *http.Request) bool {
+	info := infoOf(r)
+	if !info.IsResourceRequest || info.APIVersion == "" || r.URL.RawPath != "" {
+		return false
+	}
+	before := []string{"/api/", info.APIVersion, "/"}
+	if info.APIGroup != "" {
+		before = []string{"/apis/", info.APIGroup, "/", info.APIVersion, "/"}
+	}
+	rest, ok := r.URL.Path, true
+	for _, part := range before {
+		if rest, ok = strings.CutPrefix(rest, part); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // reads refuses every method but GET.

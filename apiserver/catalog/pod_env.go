@@ -16,14 +16,14 @@ import (
 func validateEnv(vars []corev1.EnvVar, path *field.Path) errorList {
 	var errs errorList
 	for i := range vars {
-		v, at := &vars[i], path.Index(i)
+		v := &vars[i] // of which there are many, and few whose path is needed
 		if v.Name == "" {
-			errs = append(errs, field.Required(at.Child("name"), ""))
-		} else {
-			errs = append(errs, invalidEach(at.Child("name"), v.Name, validation.IsRelaxedEnvVarName(v.Name))...)
+			errs = append(errs, field.Required(path.Index(i).Child("name"), ""))
+		} else if why := validation.IsRelaxedEnvVarName(v.Name); len(why) > 0 {
+			errs = append(errs, invalidEach(path.Index(i).Child("name"), v.Name, why)...)
 		}
 		if v.ValueFrom != nil {
-			errs = append(errs, validateEnvSource(v, at.Child("valueFrom"))...)
+			errs = append(errs, validateEnvSource(v, path.Index(i).Child("valueFrom"))...)
 		}
 	}
 	return errs

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,7 +15,7 @@ import (
 
 func validatePodSecurity(s *corev1.PodSpec, at *field.Path) errorList {
 	c := s.SecurityContext
-	if c == nil {
+	if c == nil || reflect.ValueOf(c).Elem().IsZero() { // which each pod gets that has none
 		return nil
 	}
 	errs := groupID(at.Child("fsGroup"), c.FSGroup)
