@@ -76,6 +76,9 @@ func (c *call) leave() {
 	}
 }
 
+// HTTP2 is how connections of HTTP/2 are served: one whose client reads nothing at all ends, with all that is to be sent on it.
+func HTTP2() *http.HTTP2Config { return &http.HTTP2Config{WriteByteTimeout: requestPatience} }
+
 // hurry ends what is waited for when the client takes longer than patience to send, and a little later to receive. stop ends that;
 // it must be called before the request's handler returns. Connections inside the process know no such limits.
 func hurry(w http.ResponseWriter, patience time.Duration) (stop func()) {

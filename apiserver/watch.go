@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -116,6 +117,10 @@ func (c *call) stream(ctx context.Context, w *cache.Watcher, out *eventStream, o
 				return nil
 			}
 			for _, e := range batch {
+				// A long list is not written out as a whole for each who watches.
+				if out.waiting >= gathered && out.flush() != nil {
+					return nil
+				}
 				if e.Type == cache.Bookmark {
 					if !e.InitialEnd && opts.AllowWatchBookmarks || e.InitialEnd && asked {
 						out.bookmark(e)
@@ -190,6 +195,9 @@ func (c *call) watchError(f wire.Format, err error, opts *metainternal.ListOptio
 	return nil
 }
 
+// gathered is how many bytes of events are sent together.
+const gathered = 64 << 10
+
 // eventStream writes events in one client's format.
 type eventStream struct {
 	c       *call
@@ -199,7 +207,11 @@ type eventStream struct {
 	rc      *http.ResponseController
 	packed  *packer // nil where nothing is compressed
 	pending []byte
+	waiting int // bytes since the last flush
 	err     error
+	slow    *time.Timer // runs while something is written
+	mu      sync.Mutex
+	over    bool  // under mu: the connection is the next request's
 	headers bool  // the table's columns have been sent
 	after   int64 // events up to this revision are not told
 }
@@ -208,6 +220,7 @@ type eventStream struct {
 // that.
 func (c *call) openStream(f wire.Format, match *matcher, long bool) (*eventStream, error) {
 	s := &eventStream{c: c, f: f, match: match, rc: http.NewResponseController(c.w)}
+	s.slow = time.AfterFunc(requestPatience, s.cut)
 	h := c.w.Header()
 	h.Set("Content-Type", f.ContentType(true))
 	to := io.Writer(c.w)
@@ -219,7 +232,18 @@ func (c *call) openStream(f wire.Format, match *matcher, long bool) (*eventStrea
 	}
 	s.w = c.Codec.WatchFrames(f, to)
 	c.w.WriteHeader(http.StatusOK)
-	return s, s.rc.Flush()
+	err := s.rc.Flush()
+	s.slow.Stop()
+	return s, err
+}
+
+// cut ends a stream whose client takes nothing.
+func (s *eventStream) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over {
+		s.rc.SetWriteDeadline(time.Now())
+	}
 }
 
 // listsFirst tells whether a watch is in place of a list and a watch (KEP-3157).
@@ -408,17 +432,23 @@ func (s *eventStream) object(kind string, obj runtime.Object) {
 
 // message sends an event in protobuf, with its length in front.
 func (s *eventStream) message(b []byte) {
+	s.waiting += len(b)
+	s.slow.Reset(requestPatience)
 	if _, err := s.w.Write(b); err != nil && s.err == nil {
 		s.err = err
 	}
 }
 
 func (s *eventStream) write(b []byte) {
+	s.waiting += len(b)
 	s.pending = append(s.pending, b...)
 }
 
 // flush sends what has gathered.
 func (s *eventStream) flush() error {
+	s.slow.Reset(requestPatience)
+	defer s.slow.Stop()
+	s.waiting = 0
 	if len(s.pending) > 0 && s.err == nil {
 		_, s.err = s.w.Write(s.pending)
 	}
@@ -434,6 +464,10 @@ func (s *eventStream) flush() error {
 
 // close gives back what compresses. What was not flushed is not sent any longer.
 func (s *eventStream) close() {
+	s.slow.Stop()
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
 	if s.packed != nil {
 		s.packed.release()
 	}

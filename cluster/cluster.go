@@ -196,6 +196,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		ReadHeaderTimeout: 30 * time.Second,
 		IdleTimeout:       90 * time.Second,
 		MaxHeaderBytes:    1 << 20,
+		HTTP2:             apiserver.HTTP2(),
 		ErrorLog:          quietLog(config.Log),
 	}
 	c.parts.Go(func() { c.serve(listener) })

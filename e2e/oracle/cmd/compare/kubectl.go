@@ -87,6 +87,7 @@ var printedChances = []struct {
 	{uuids, "UID"}, // of which parts can look like ages
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}`), "TIME"},
 	{regexp.MustCompile(`/tmp/\S*(LIVE|MERGED)-\d+\S*`), "FILE"},
+	{regexp.MustCompile(`/tmp/kubectl-edit-\d+\.yaml`), "FILE"},
 	{regexp.MustCompile(`eyJ[\w.-]+`), "TOKEN"},
 	{regexp.MustCompile(`:3\d{4}/`), ":PORT/"},
 	{regexp.MustCompile(`\b(\d+[smhd])+\b`), "AGE"},
