@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -138,8 +139,15 @@ func checkRequest(pemData []byte) error {
 	if err != nil {
 		return err
 	}
+	if key, ok := request.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > longestKey {
+		return fmt.Errorf("an RSA key of %d bits is too long: at most %d are checked", key.N.BitLen(), longestKey)
+	}
 	return request.CheckSignature()
 }
+
+// longestKey is how many bits an RSA key may have whose signature is checked, which takes a second for 128 Kbit, and four times as long for
+// twice as many: hours for what fits a body. TLS takes 8192.
+const longestKey = 16384
 
 func checkCertificate(pemData []byte) error {
 	if len(pemData) == 0 {
