@@ -223,6 +223,7 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 	}
 	c.parts.Go(func() { authorizers.Run(running, config.Log) })
 	c.run(running, "custom resources", &customresource.Cleaner{Definitions: definitions, Store: objects, Client: own.CoreV1().RESTClient()})
+	c.run(running, "flow schemas", &flowschema.Keeper{Objects: objects, Client: own.CoreV1().RESTClient(), Now: config.Now, Log: config.Log})
 	if err := c.startControllers(running, clients, identities, who.tokens, func(ctx context.Context) error { return c.publishInfo(ctx, own, objects) }); err != nil {
 		return nil, err
 	}

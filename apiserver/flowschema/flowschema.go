@@ -27,9 +27,7 @@ func Serve(c *catalog.Catalog, levels Levels, now func() time.Time, log *slog.Lo
 	create, update := st.PrepareForCreate, st.PrepareForUpdate
 	report := func(obj runtime.Object) {
 		f := obj.(*flowcontrolv1.FlowSchema)
-		level := f.Spec.PriorityLevelConfiguration.Name
-		there := levels.Lookup(flowcontrolv1.SchemeGroupVersion.WithKind("PriorityLevelConfiguration"), "", level) != nil
-		if err := setDangling(f, there, now()); err != nil {
+		if err := setDangling(f, dangling(f, levels, now())); err != nil {
 			log.Error("the owner of a FlowSchema's condition is not noted", "flowschema", f.Name, "error", err)
 		}
 	}
@@ -47,24 +45,48 @@ func Serve(c *catalog.Catalog, levels Levels, now func() time.Time, log *slog.Lo
 	}
 }
 
-// setDangling writes the condition and whose it is, where it says something new.
-func setDangling(f *flowcontrolv1.FlowSchema, found bool, now time.Time) error {
+// manager is who owns the condition.
+const manager = "api-priority-and-fairness-config-consumer-v1"
+
+// dangling is what the condition of a FlowSchema should say.
+func dangling(f *flowcontrolv1.FlowSchema, levels Levels, now time.Time) flowcontrolv1.FlowSchemaCondition {
 	level := f.Spec.PriorityLevelConfiguration.Name
-	at := metav1.NewTime(now.UTC().Truncate(time.Second))
 	want := flowcontrolv1.FlowSchemaCondition{
-		Type: flowcontrolv1.FlowSchemaConditionDangling, Status: flowcontrolv1.ConditionFalse, Reason: "Found", LastTransitionTime: at,
-		Message: fmt.Sprintf("This FlowSchema references the PriorityLevelConfiguration object named %q and it exists", level),
+		Type: flowcontrolv1.FlowSchemaConditionDangling, Status: flowcontrolv1.ConditionFalse, Reason: "Found",
+		LastTransitionTime: metav1.NewTime(now.UTC().Truncate(time.Second)),
+		Message:            fmt.Sprintf("This FlowSchema references the PriorityLevelConfiguration object named %q and it exists", level),
 	}
-	if !found {
+	if levels.Lookup(flowcontrolv1.SchemeGroupVersion.WithKind("PriorityLevelConfiguration"), "", level) == nil {
 		want.Status, want.Reason = flowcontrolv1.ConditionTrue, "NotFound"
 		want.Message = fmt.Sprintf("This FlowSchema references the PriorityLevelConfiguration object named %q but there is no such object", level)
 	}
+	return want
+}
+
+// place is where the condition is among others, -1 for nowhere.
+func place(conditions []flowcontrolv1.FlowSchemaCondition) int {
+	for i := range conditions {
+		if conditions[i].Type == flowcontrolv1.FlowSchemaConditionDangling {
+			return i
+		}
+	}
+	return -1
+}
+
+// says tells whether a condition says what it should, since whenever.
+func says(c, want flowcontrolv1.FlowSchemaCondition) bool {
+	c.LastTransitionTime = want.LastTransitionTime
+	return c == want
+}
+
+// setDangling writes the condition and whose it is, where it says something new.
+func setDangling(f *flowcontrolv1.FlowSchema, want flowcontrolv1.FlowSchemaCondition) error {
 	conditions := slices.Clone(f.Status.Conditions) // those of an update are the old object's
-	i := slices.IndexFunc(conditions, func(c flowcontrolv1.FlowSchemaCondition) bool { return c.Type == want.Type })
+	i := place(conditions)
 	switch {
 	case i < 0:
 		conditions = append(conditions, want)
-	case conditions[i].Status == want.Status && conditions[i].Reason == want.Reason && conditions[i].Message == want.Message:
+	case says(conditions[i], want):
 		return nil
 	default:
 		conditions[i] = want
@@ -74,8 +96,9 @@ func setDangling(f *flowcontrolv1.FlowSchema, found bool, now time.Time) error {
 	if err := owned.Condition(string(want.Type)); err != nil {
 		return err
 	}
+	at := want.LastTransitionTime
 	return fieldowner.Claim(f, metav1.ManagedFieldsEntry{
-		Manager: "api-priority-and-fairness-config-consumer-v1", Operation: metav1.ManagedFieldsOperationApply, Subresource: "status",
+		Manager: manager, Operation: metav1.ManagedFieldsOperationApply, Subresource: "status",
 		APIVersion: flowcontrolv1.SchemeGroupVersion.String(), Time: &at,
 	}, fieldowner.Fields{"f:status": fieldowner.Fields{"f:conditions": owned}})
 }

@@ -7,7 +7,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
+
+// level is there, or not.
+type level bool
+
+func (l level) Lookup(schema.GroupVersionKind, string, string) runtime.Object {
+	if l {
+		return &flowcontrolv1.PriorityLevelConfiguration{}
+	}
+	return nil
+}
 
 func TestDangling(t *testing.T) {
 	now := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
@@ -27,7 +39,7 @@ func TestDangling(t *testing.T) {
 		{"there is one", true, 2 * time.Hour, "False", "Found", 2 * time.Hour},
 	} {
 		t.Run(step.name, func(t *testing.T) {
-			if err := setDangling(f, step.found, now.Add(step.after)); err != nil {
+			if err := setDangling(f, dangling(f, level(step.found), now.Add(step.after))); err != nil {
 				t.Fatal(err)
 			}
 			message := `This FlowSchema references the PriorityLevelConfiguration object named "high" `
