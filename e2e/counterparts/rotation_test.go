@@ -33,7 +33,7 @@ func TestTokenRotation(t *testing.T) {
 }
 
 func rotate(t *testing.T, cmd *exec.Cmd) {
-	c := up(t)
+	c := up(t, "--nodes", "1")
 	c.must("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings",
 		`{"metadata":{"name":"edit"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"edit"},"subjects":[{"kind":"ServiceAccount","name":"default","namespace":"default"}]}`, nil)
 	eventually(t, "there is an account", func() bool {
@@ -96,6 +96,7 @@ func rotate(t *testing.T, cmd *exec.Cmd) {
 	}
 	expect("created", patience)
 	expect("watched ADDED", patience)
+	expect("ran hello", patience) // by a WebSocket, or by an informer
 	expect("listed true", patience)
 	write("token", token("second"))
 	c.must("DELETE", "/api/v1/namespaces/default/secrets/first", "", nil)
