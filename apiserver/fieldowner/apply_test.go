@@ -291,13 +291,13 @@ func saying(v any) any {
 func times(live, obj runtime.Object) map[string]string {
 	all := map[string]string{}
 	for _, e := range obj.(metav1.Object).GetManagedFields() {
-		name := e.Manager + " " + string(e.Operation)
+		name := e.Manager + " " + string(e.Operation) + " " + e.Subresource
 		all[name] = "new"
 		if e.Time == nil {
 			all[name] = "none"
 		}
 		for _, had := range live.(metav1.Object).GetManagedFields() {
-			if had.Manager == e.Manager && had.Operation == e.Operation && e.Time != nil && e.Time.Equal(had.Time) {
+			if sameManager(&had, &e) && e.Time != nil && e.Time.Equal(had.Time) {
 				all[name] = "kept"
 			}
 		}
