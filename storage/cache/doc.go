@@ -4,6 +4,10 @@
 // the bytes that are served once, when it arrives; those bytes serve every get, list and watch of it. An
 // event is framed for the wire once, whoever watches.
 //
+// Objects are decoded for who asks for them, and kept for as long as somebody asks: not for all keys, since what many small
+// pieces of memory cost is paid with each collection of garbage. Who looks at every object of a kind (a selector, a table) has those
+// decoded again that nobody else has asked for meanwhile.
+//
 // Reads are linearizable: all writes of this process go through the cache, and one is acknowledged only when
 // its event has arrived. With a store that others write to as well (Options.Shared), a read first asks the store
 // how far it has got, and waits for that.
