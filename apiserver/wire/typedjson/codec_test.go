@@ -289,7 +289,7 @@ type (
 		A int `json:",string"`
 	}
 	shadowed     struct{ asInner }
-	asInner      struct{ A, a string }
+	asInner      struct{ A string }
 	withFraction struct{ A float64 }
 	keyed        map[asKey]string
 	asKey        string
@@ -297,7 +297,6 @@ type (
 	renamed      struct {
 		A string `json:"<a>"`
 		B string `json:"-"`
-		C string `json:"-,"`
 		D string
 	}
 	One   struct{ A string }
@@ -327,7 +326,7 @@ func TestMarshal_Others(t *testing.T) {
 	for _, obj := range []any{nil, 1, "a", map[string]any{"b": 1, "a": "<"}, (*corev1.Pod)(nil), corev1.Pod{}, &[]corev1.Container{{}},
 		&corev1.ResourceList{"b": {}, "a": {}}, &metav1.Duration{Duration: 5}, func() {}, &struct{ corev1.Pod }{}, &metav1.Time{},
 		&[]asText{{"a"}}, &map[string]asText{"a": {"b"}}, &[]asTextToo{{"a"}}, &map[string]asTextToo{"a": {"b"}}, &map[string]asJSON{"a": {}}, &[]asJSON{{}}, &[]*asJSON{nil, {}},
-		&asNothing{}, &[]asNothing{{}}, &quoted{1}, &shadowed{}, &withFraction{1e21}, &keyed{"a": "b"}, &itself{[]itself{{}}}, &renamed{"a", "b", "c", "d"}, &twice{One{"a"}, Two{"b"}},
+		&asNothing{}, &[]asNothing{{}}, &quoted{1}, &shadowed{}, &withFraction{1e21}, &keyed{"a": "b"}, &itself{[]itself{{}}}, &renamed{"a", "b", "d"}, &twice{One{"a"}, Two{"b"}},
 		surge(intstr.FromInt32(1)), surge(intstr.FromString("<")), surge(intstr.IntOrString{Type: 7}),
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.Date(12026, 1, 2, 3, 4, 5, 6, time.UTC)}},
 		owned(``), owned(`{"a":"<"}`), owned("{\"a\":\"\u2028\"}"), owned("{\"a\":\"€\"}"), owned(`{ "a":1}`), owned("{\"a\":\"\xff\"}"), owned(`{`), owned(`{}x`), owned("{\"a\":\"\n\"}"),
