@@ -86,6 +86,7 @@ var printedChances = []struct {
 }{
 	{uuids, "UID"}, // of which parts can look like ages
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}`), "TIME"},
+	{regexp.MustCompile(`[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} [+-]\d{4}`), "TIME"},
 	{regexp.MustCompile(`/tmp/\S*(LIVE|MERGED)-\d+\S*`), "FILE"},
 	{regexp.MustCompile(`/tmp/kubectl-edit-\d+\.yaml`), "FILE"},
 	{regexp.MustCompile(`eyJ[\w.-]+`), "TOKEN"},
