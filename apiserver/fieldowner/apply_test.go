@@ -351,3 +351,22 @@ func content(t *testing.T, obj runtime.Object) map[string]any {
 	all["owners"] = owned
 	return all
 }
+
+// A list that is owned as a whole is looked into all the same: what is below it may be a set.
+func TestApplyRefusesWhatIsTwiceInsideAWhole(t *testing.T) {
+	owners := owners(t)
+	slices := catalog.Builtin()[slices.IndexFunc(catalog.Builtin(), func(k *catalog.Kind) bool { return k.Resource == "endpointslices" })]
+	live := slices.New()
+	live.(metav1.Object).SetName("it")
+	for addresses, refused := range map[string]bool{`["b"]`: false, `["b","c"]`: false, `["b","b"]`: true} {
+		wanted := &unstructured.Unstructured{}
+		body := `{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","metadata":{"name":"it"},"addressType":"IPv4","endpoints":[{"addresses":` + addresses + `,"conditions":{}}]}`
+		if err := json.Unmarshal([]byte(body), &wanted.Object); err != nil {
+			t.Fatal(err)
+		}
+		_, err := owners.Apply(slices, "", live, wanted, "one", false)
+		if (err != nil) != refused || refused && !strings.Contains(err.Error(), `duplicate entries for key [="b"]`) {
+			t.Errorf("%s: %v", addresses, err)
+		}
+	}
+}

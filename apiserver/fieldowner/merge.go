@@ -47,7 +47,7 @@ func (m *merging) value(p *plan, to reflect.Value, wanted any) (set node) {
 		return m.value(p, to.Elem(), wanted)
 	}
 	if p.leaf {
-		m.lost = !put(to, wanted)
+		m.lost = listsWithin(wanted, false) || !put(to, wanted)
 		return set
 	}
 	switch p.form {
@@ -201,6 +201,29 @@ func partWanted(name string, wanted any) (keyPart, bool) {
 		return keyPart{}, false
 	}
 	return partOf(name, v)
+}
+
+// listsWithin tells whether there are lists of several items inside what is owned as a whole: nothing in one of those may be twice, if
+// the schema says so.
+func listsWithin(wanted any, within bool) bool {
+	switch v := wanted.(type) {
+	case map[string]any:
+		for _, below := range v {
+			if listsWithin(below, true) {
+				return true
+			}
+		}
+	case []any:
+		if within && len(v) > 1 {
+			return true
+		}
+		for _, below := range v {
+			if listsWithin(below, true) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // put gives a value that is owned as a whole what is wanted. It says false if that would not be written as it was given.
