@@ -58,7 +58,7 @@ func timed(name, after string, next http.Handler) http.Handler {
 // accept gives the request its id and record, and sees to it that whatever happens, one answer is sent.
 func (s *Server) accept(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		makeRoom(r)
+		makeRoom(len(r.Method))
 		rec := &decision.Record{
 			ID:       requestID(r),
 			Received: time.Now(),
