@@ -65,7 +65,7 @@ func Resources(kinds []*catalog.Kind, gv schema.GroupVersion) *metav1.APIResourc
 	for _, k := range of(kinds, gv) {
 		r := metav1.APIResource{
 			Name: k.Resource, SingularName: k.Singular, Namespaced: k.Namespaced, Kind: k.Kind,
-			Verbs: k.AllVerbs(), ShortNames: k.ShortNames, Categories: k.Categories,
+			Verbs: verbs(k), ShortNames: k.ShortNames, Categories: k.Categories,
 		}
 		if k.Custom != nil {
 			r.StorageVersionHash = storageVersionHash(k.GroupKind().WithVersion(k.Custom.StorageVersion))
@@ -119,13 +119,23 @@ func Aggregated(kinds []*catalog.Kind, core bool) *apidiscoveryv2.APIGroupDiscov
 	return l
 }
 
+// verbs are those of a kind that clients should know of: of one that is on its way out, not those that keep it. They work all the same,
+// but for create, so that finalizers can be removed.
+// Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_discovery_controller.go.
+func verbs(k *catalog.Kind) []string {
+	if k.Custom != nil && k.Custom.Terminating {
+		return []string{"delete", "deletecollection", "get", "list", "watch"}
+	}
+	return k.AllVerbs()
+}
+
 func resource(k *catalog.Kind, gv schema.GroupVersion) apidiscoveryv2.APIResourceDiscovery {
 	r := apidiscoveryv2.APIResourceDiscovery{
 		Resource:         k.Resource,
 		ResponseKind:     &metav1.GroupVersionKind{Kind: k.Kind},
 		Scope:            apidiscoveryv2.ScopeCluster,
 		SingularResource: k.Singular,
-		Verbs:            k.AllVerbs(),
+		Verbs:            verbs(k),
 		ShortNames:       k.ShortNames,
 		Categories:       k.Categories,
 	}
