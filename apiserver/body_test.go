@@ -75,7 +75,7 @@ func TestAttack_LargeBodiesTakeTurns(t *testing.T) {
 // served serves a connection that lies in memory, so that its times are those of the test.
 func served(t *testing.T, handler http.HandlerFunc) net.Conn {
 	client, server := net.Pipe()
-	l := &oneConnection{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
+	l := &pipes{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
 	l.conns <- server
 	s := &http.Server{Handler: handler}
 	go s.Serve(l)
@@ -85,27 +85,6 @@ func served(t *testing.T, handler http.HandlerFunc) net.Conn {
 	})
 	return client
 }
-
-type oneConnection struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func (l *oneConnection) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *oneConnection) Close() error {
-	close(l.closed)
-	return nil
-}
-
-func (l *oneConnection) Addr() net.Addr { return &net.TCPAddr{} }
 
 // Whoever sends a byte now and then would keep one of the requests that are worked on, and with enough of them all.
 func TestAttack_SlowSender(t *testing.T) {
