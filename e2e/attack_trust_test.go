@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
@@ -161,13 +162,23 @@ func (v *victim) pending(t *testing.T, pod string) *certificatesv1.PodCertificat
 	return nil
 }
 
+// nodeUID is that of a node as soon as it has registered: the server is ready before its nodes are.
 func (v *victim) nodeUID(t *testing.T, name string) types.UID {
 	t.Helper()
-	node, err := v.client.CoreV1().Nodes().Get(t.Context(), name, metav1.GetOptions{})
-	if err != nil {
+	var uid types.UID
+	if err := until(t.Context(), func(ctx context.Context) (bool, error) {
+		node, err := v.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		if err == nil {
+			uid = node.UID
+		}
+		return err == nil, err
+	}); err != nil {
 		t.Fatal(err)
 	}
-	return node.UID
+	return uid
 }
 
 // podRequest is what the pod's node would ask for, changed as said, as JSON.
