@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -21,6 +22,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -103,8 +105,9 @@ func TestAttack_Tokens(t *testing.T) {
 
 	recreated := v.token(t, "blue", "short-lived", nil)
 	v.replaceAccount(t, "blue", "short-lived")
-	legacy := v.legacyToken(t, "blue", "old-style")
+	kept, legacy := v.legacyToken(t, "blue", "old-style")
 	v.replaceAccount(t, "blue", "old-style")
+	v.secretGone(t, "blue", kept)
 	orphan := v.podToken(t, "blue", "some-sa")
 
 	for name, a := range map[string]attack{
@@ -279,8 +282,8 @@ func (v *victim) replaceAccount(t *testing.T, namespace, name string) {
 	}
 }
 
-// legacyToken is the token in the Secret that a new account gets in the classic era.
-func (v *victim) legacyToken(t *testing.T, namespace, name string) string {
+// legacyToken is the Secret that a new account gets in the classic era, and the token in it.
+func (v *victim) legacyToken(t *testing.T, namespace, name string) (secret, token string) {
 	t.Helper()
 	if _, err := v.client.CoreV1().ServiceAccounts(namespace).Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -292,12 +295,26 @@ func (v *victim) legacyToken(t *testing.T, namespace, name string) string {
 		}
 		for _, s := range list.Items {
 			if s.Annotations[corev1.ServiceAccountNameKey] == name && len(s.Data[corev1.ServiceAccountTokenKey]) > 0 {
-				return string(s.Data[corev1.ServiceAccountTokenKey])
+				return s.Name, string(s.Data[corev1.ServiceAccountTokenKey])
 			}
 		}
 	}
 	t.Fatalf("%s/%s has no token", namespace, name)
-	return ""
+	return "", ""
+}
+
+// secretGone waits for the controller that removes the Secret of an account that was deleted.
+func (v *victim) secretGone(t *testing.T, namespace, name string) {
+	t.Helper()
+	if err := until(t.Context(), func(ctx context.Context) (bool, error) {
+		_, err := v.client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return true, nil
+		}
+		return false, err
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // podToken is bound to a pod that is there no more.
