@@ -28,9 +28,20 @@ const (
 	requestPatience = 60 * time.Second
 )
 
-// readBody reads the request's body. A large one waits for its turn, which lasts until the request ends.
+// readBody reads the request's body. What has one is taken for a write that is on its way, until the request ends: the store makes
+// those durable together that come together.
 // Errors: 413 with upstream's sentence, 504 for a body that does not come.
 func (c *call) readBody() (wire.Body, error) {
+	body, err := c.receive()
+	if err == nil && !c.writes {
+		c.writes = true
+		c.Registry.Expect(1)
+	}
+	return body, err
+}
+
+// receive waits for the body. A large one waits for its turn, which lasts until the request ends.
+func (c *call) receive() (wire.Body, error) {
 	b, err := readAll(io.LimitReader(c.r.Body, smallBody+1), c.r.ContentLength)
 	if err == nil && len(b) > smallBody {
 		select {
@@ -69,8 +80,11 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// leave lets the next large body have its turn.
+// leave lets the next large body have its turn, and the store wait for this request no more.
 func (c *call) leave() {
+	if c.writes {
+		c.Registry.Expect(-1)
+	}
 	if c.large {
 		<-c.largeBodies
 	}

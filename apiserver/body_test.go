@@ -33,18 +33,18 @@ func TestAttack_LargeBodiesTakeTurns(t *testing.T) {
 		var first []*call
 		for range largeBodies {
 			c := reading(s, bytes.NewReader(large))
-			if b, err := c.readBody(); err != nil || len(b.Bytes) != len(large) {
+			if b, err := c.receive(); err != nil || len(b.Bytes) != len(large) {
 				t.Fatalf("read %d bytes: %v", len(b.Bytes), err)
 			}
 			first = append(first, c)
 		}
-		if _, err := reading(s, strings.NewReader("small")).readBody(); err != nil {
+		if _, err := reading(s, strings.NewReader("small")).receive(); err != nil {
 			t.Errorf("a small one: %v", err)
 		}
 		next := reading(s, bytes.NewReader(large))
 		read := make(chan error, 1)
 		go func() {
-			_, err := next.readBody()
+			_, err := next.receive()
 			read <- err
 		}()
 		synctest.Wait()
@@ -58,15 +58,15 @@ func TestAttack_LargeBodiesTakeTurns(t *testing.T) {
 			t.Errorf("after one has left: %v", err)
 		}
 		begun := time.Now()
-		if _, err := reading(s, bytes.NewReader(large)).readBody(); statusOf(err).Code != http.StatusGatewayTimeout || time.Since(begun) != writeTimeout {
+		if _, err := reading(s, bytes.NewReader(large)).receive(); statusOf(err).Code != http.StatusGatewayTimeout || time.Since(begun) != writeTimeout {
 			t.Errorf("one that never gets a place: %v after %s", err, time.Since(begun))
 		}
-		if _, err := reading(s, bytes.NewReader(make([]byte, smallBody))).readBody(); err != nil {
+		if _, err := reading(s, bytes.NewReader(make([]byte, smallBody))).receive(); err != nil {
 			t.Errorf("as large as a small one may be: %v", err)
 		}
 		first[1].leave()
 		next.leave()
-		if _, err := reading(s, bytes.NewReader(make([]byte, defaultMaxBody+1))).readBody(); !apierrors.IsRequestEntityTooLargeError(err) {
+		if _, err := reading(s, bytes.NewReader(make([]byte, defaultMaxBody+1))).receive(); !apierrors.IsRequestEntityTooLargeError(err) {
 			t.Errorf("one that is too large: %v", err)
 		}
 	})
@@ -94,7 +94,7 @@ func TestAttack_SlowSender(t *testing.T) {
 			begun := time.Now()
 			defer hurry(w, requestPatience)()
 			c := &call{Server: &Server{Config: Config{MaxBody: defaultMaxBody}}, w: w, r: r}
-			_, err := c.readBody()
+			_, err := c.receive()
 			took = time.Since(begun)
 			http.Error(w, "", int(statusOf(err).Code))
 		})

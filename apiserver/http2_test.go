@@ -85,7 +85,7 @@ func TestAttack_SlowSenderOverHTTP2(t *testing.T) {
 			begun := time.Now()
 			defer hurry(w, requestPatience)()
 			c := &call{Server: &Server{Config: Config{MaxBody: defaultMaxBody}}, w: w, r: r}
-			_, err := c.readBody()
+			_, err := c.receive()
 			took = time.Since(begun)
 			http.Error(w, "", int(statusOf(err).Code))
 		})

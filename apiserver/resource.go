@@ -30,6 +30,8 @@ type call struct {
 	turn    *turn // of several objects that are deleted at the same time, nil of one
 	// large: the body has taken a place that others wait for.
 	large bool
+	// writes: the store has been told of a write to come.
+	writes bool
 }
 
 // writeTimeout bounds everything but watches and streams, as upstream's request timeout does.

@@ -88,6 +88,10 @@ type Store interface {
 	// Errors: ErrNotFound, ErrConflict.
 	Delete(ctx context.Context, key string, revision int64) (int64, error)
 
+	// Expect tells how many writes more are on their way, or with a negative number that as many have been made or will not come.
+	// A store that makes several writes durable at the same cost as one may wait for them, for a moment.
+	Expect(writes int)
+
 	// Watch calls the events after the revision given, those of the past first and then each as it is
 	// made durable, for keys that begin with prefix. Errors: ErrCompacted, ErrFutureRevision.
 	Watch(ctx context.Context, prefix string, after int64) (Watcher, error)

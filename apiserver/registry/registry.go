@@ -101,6 +101,9 @@ func (r *Registry) Object(k *catalog.Kind, e *cache.Entry) (runtime.Object, erro
 	return obj, nil
 }
 
+// Expect tells the store of writes that are on their way, or with a negative number that they have been made or will not come.
+func (r *Registry) Expect(writes int) { r.cache.Expect(writes) }
+
 // Create stores a new object, which is the registry's from then on.
 // Errors: AlreadyExists, ErrTooLarge.
 func (r *Registry) Create(ctx context.Context, k *catalog.Kind, obj runtime.Object) (*cache.Entry, error) {

@@ -99,6 +99,8 @@ const (
 	// maxBatch and maxBatchBytes bound what is made durable at a time, so that the first of many writes does not wait for ever.
 	maxBatch      = 4096
 	maxBatchBytes = 4 << 20
+	// linger is how long a batch waits for writes that are on their way: an fsync costs about as much as making ready a tenth of it.
+	linger = time.Millisecond
 )
 
 // commitLoop makes durable whatever has gathered while the batch before was written.
@@ -110,7 +112,7 @@ func (s *Store) commitLoop() {
 		select {
 		case w := <-s.writes:
 			idle := s.pending.none()
-			s.commit(s.gather([]*write{w}))
+			s.commit(s.await(s.gather([]*write{w})))
 			if idle && !s.pending.none() {
 				due.Reset(checkpointAfter)
 			}
@@ -143,6 +145,39 @@ func (s *Store) gather(batch []*write) []*write {
 		}
 	}
 	return batch
+}
+
+// await adds the writes that are on their way, if they come soon: each batch costs an fsync, however much is in it. Who writes alone
+// waits for nobody.
+func (s *Store) await(batch []*write) []*write {
+	if int64(len(batch)) >= s.expected.Load() {
+		return batch
+	}
+	over := time.NewTimer(linger)
+	defer over.Stop()
+	for int64(len(batch)) < s.expected.Load() && len(batch) < maxBatch {
+		select {
+		case w := <-s.writes:
+			batch = s.gather(append(batch, w))
+		case <-s.fewer:
+		case <-over.C:
+			return batch
+		case <-s.closing:
+			return batch
+		}
+	}
+	return batch
+}
+
+// Expect tells the committer of writes that are on their way.
+func (s *Store) Expect(writes int) {
+	s.expected.Add(int64(writes))
+	if writes < 0 {
+		select {
+		case s.fewer <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // commit makes a batch durable, tells the watchers, and then the writers. A write that fails on its own

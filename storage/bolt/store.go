@@ -52,6 +52,8 @@ type Store struct {
 	pending   pending     // the committer's
 	behind    atomic.Bool // there is something pending
 	writes    chan *write
+	expected  atomic.Int64  // writes that are on their way, those that have come and are not yet made among them
+	fewer     chan struct{} // expected has become less
 	closing   chan struct{}
 	committed chan struct{} // closed when the committer has ended
 	closeOnce sync.Once
@@ -104,6 +106,7 @@ func Open(path string, o Options) (_ *Store, err error) {
 	s := &Store{
 		db:        db,
 		writes:    make(chan *write, 1024),
+		fewer:     make(chan struct{}, 1),
 		closing:   make(chan struct{}),
 		committed: make(chan struct{}),
 		watchers:  map[*watcher]struct{}{},

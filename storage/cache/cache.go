@@ -273,6 +273,9 @@ func (c *Cache) Delete(ctx context.Context, key string, expected int64) (*Entry,
 	return gone, nil
 }
 
+// Expect tells the store of writes that are on their way, or with a negative number that they have been made or will not come.
+func (c *Cache) Expect(writes int) { c.store.Expect(writes) }
+
 var errVanished = errors.New("the key was changed again at once")
 
 // arrived waits for a write to arrive and returns its entry.
