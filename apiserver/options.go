@@ -18,6 +18,9 @@ import (
 
 // decodeOptions reads a verb's parameters from the query.
 func decodeOptions(q url.Values, into runtime.Object) error {
+	if len(q) == 0 {
+		return nil // as most of them
+	}
 	if err := metainternalscheme.ParameterCodec.DecodeParameters(q, metav1.SchemeGroupVersion, into); err != nil {
 		return apierrors.NewBadRequest(err.Error())
 	}

@@ -46,18 +46,19 @@ type Cluster struct {
 	// Decisions are the newest requests and what was decided about them.
 	Decisions *decision.Log
 
-	config   Config
-	keys     *pki.PKI
-	store    storage.Store
-	server   *apiserver.Server
-	http     *http.Server
-	parts    sync.WaitGroup // everything that runs until stop is called
-	stop     context.CancelFunc
-	stopped  chan struct{}
-	failed   chan error         // the listener's or a part's end, if it comes unasked
-	endAudit context.CancelFunc // nil without an audit log
-	stopOnce sync.Once
-	stopErr  error
+	config      Config
+	keys        *pki.PKI
+	store       storage.Store
+	server      *apiserver.Server
+	http        *http.Server
+	connections *coalescing
+	parts       sync.WaitGroup // everything that runs until stop is called
+	stop        context.CancelFunc
+	stopped     chan struct{}
+	failed      chan error         // the listener's or a part's end, if it comes unasked
+	endAudit    context.CancelFunc // nil without an audit log
+	stopOnce    sync.Once
+	stopErr     error
 }
 
 // Start starts a cluster and returns when its API answers. It stops when ctx ends, or by Stop.
@@ -199,7 +200,8 @@ func Start(ctx context.Context, config Config) (_ *Cluster, err error) {
 		HTTP2:             apiserver.HTTP2(),
 		ErrorLog:          quietLog(config.Log),
 	}
-	c.parts.Go(func() { c.serve(listener) })
+	c.connections = coalesce(listener)
+	c.parts.Go(func() { c.serve(c.connections) })
 	c.parts.Go(func() { c.narrate(running, started) })
 	c.run(running, "compactor", compactor{store: c.store, log: config.Log})
 
@@ -299,6 +301,7 @@ func (c *Cluster) Stop() error {
 			if c.http.Shutdown(ctx) != nil {
 				c.http.Close()
 			}
+			c.connections.wait(ctx)
 		}
 		if c.endAudit != nil {
 			c.endAudit() // what requests under way had to say has been said

@@ -96,6 +96,12 @@ type Store interface {
 	// made durable, for keys that begin with prefix. Errors: ErrCompacted, ErrFutureRevision.
 	Watch(ctx context.Context, prefix string, after int64) (Watcher, error)
 
+	// Follow calls take with the events after the revision given, of all keys, in order and one call at a time: with those of the past
+	// before it returns, and with others until ctx ends, take fails, or the store can tell no more. The channel then says why, once.
+	// A store of this process calls take before it answers those whose writes the events are of: take must be quick, and must not
+	// wait for the store. Errors: as of Watch and Watcher, and take's.
+	Follow(ctx context.Context, after int64, take func([]Event) error) (ended <-chan error, err error)
+
 	// Revision returns the newest revision of which everything before is visible to List and Watch.
 	Revision(ctx context.Context) (int64, error)
 

@@ -59,9 +59,10 @@ type Store struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	mu       sync.Mutex // guards watchers, and holds publishing and registering apart
-	watchers map[*watcher]struct{}
-	closed   bool
+	mu        sync.Mutex // guards what follows, and holds publishing and registering apart
+	watchers  map[*watcher]struct{}
+	followers map[*follower]struct{}
+	closed    bool
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -110,6 +111,7 @@ func Open(path string, o Options) (_ *Store, err error) {
 		closing:   make(chan struct{}),
 		committed: make(chan struct{}),
 		watchers:  map[*watcher]struct{}{},
+		followers: map[*follower]struct{}{},
 	}
 	s.pending.journal = journal{path: journalPath(path), noSync: o.NoSync}
 	if err = s.prepare(path); err == nil {

@@ -111,6 +111,12 @@ func (s *Store) publish(events []storage.Event) {
 	for w := range s.watchers {
 		w.add(events)
 	}
+	for f := range s.followers {
+		if err := f.add(events); err != nil {
+			delete(s.followers, f)
+			f.failed <- err
+		}
+	}
 }
 
 func (w *watcher) add(events []storage.Event) {

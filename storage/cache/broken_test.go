@@ -15,7 +15,7 @@ import (
 	"coracle/storage/cache"
 )
 
-// breakable is a store whose watches can be broken, and whose listings can be made to fail.
+// breakable is a store that can be cut off from who follows it, and whose listings can be made to fail.
 type breakable struct {
 	storage.Store
 	mu      sync.Mutex
@@ -26,11 +26,12 @@ type breakable struct {
 
 var errBroken = errors.New("the store is out of reach")
 
-func (b *breakable) Watch(ctx context.Context, prefix string, after int64) (storage.Watcher, error) {
+func (b *breakable) Follow(ctx context.Context, after int64, take func([]storage.Event) error) (<-chan error, error) {
+	broken, cancel := context.WithCancel(ctx)
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	ctx, b.cancel = context.WithCancel(ctx)
-	return b.Store.Watch(ctx, prefix, after)
+	b.cancel = cancel
+	b.mu.Unlock()
+	return b.Store.Follow(broken, after, take)
 }
 
 func (b *breakable) List(ctx context.Context, prefix string, o storage.ListOptions) (storage.Page, error) {
@@ -45,14 +46,14 @@ func (b *breakable) List(ctx context.Context, prefix string, o storage.ListOptio
 	return b.Store.List(ctx, prefix, o)
 }
 
-func (b *breakable) breakWatch(failing int) {
+func (b *breakable) cutOff(failing int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.failing = failing
 	b.cancel()
 }
 
-func TestBrokenWatchOfTheStore_IsBegunAgain(t *testing.T) {
+func TestFollowing_IsBegunAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	synctest.Test(t, func(t *testing.T) {
 		store := openStore(t, path)
@@ -66,7 +67,7 @@ func TestBrokenWatchOfTheStore_IsBegunAgain(t *testing.T) {
 		told = nil
 
 		// While nothing can be read, somebody writes, and a reader waits for it.
-		b.breakWatch(3)
+		b.cutOff(3)
 		synctest.Wait()
 		a2, err := store.Update(t.Context(), key("x", "a"), []byte("2"), a)
 		if err != nil {

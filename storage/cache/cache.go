@@ -73,11 +73,11 @@ func New(ctx context.Context, store storage.Store, codec Codec, o Options) (*Cac
 		tree:     newTree(),
 		watchers: map[string]map[*Watcher]struct{}{},
 	}
-	w, err := c.fill(ctx)
+	ended, err := c.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	go c.run(ctx, w)
+	go c.run(ctx, ended)
 	return c, nil
 }
 

@@ -12,28 +12,32 @@ import (
 	"coracle/storage"
 )
 
+// begin fills the cache with what the store holds, and has the store tell what happens from there on, until ended says why it does not.
+func (c *Cache) begin(ctx context.Context) (ended <-chan error, err error) {
+	if err := c.fill(ctx); err != nil {
+		return nil, err
+	}
+	return c.store.Follow(ctx, c.Revision(), c.take)
+}
+
 // fill reads the store's present state, and as much of its log as the ring holds, so that watches go on
-// where they were before a restart. It returns the watch that goes on from there.
-func (c *Cache) fill(ctx context.Context) (storage.Watcher, error) {
+// where they were before a restart.
+func (c *Cache) fill(ctx context.Context) error {
 	page, err := c.store.List(ctx, "", storage.ListOptions{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	entries := make(map[string]*Entry, len(page.KVs))
 	for _, kv := range page.KVs {
 		e, err := c.entry(kv)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		entries[kv.Key] = e
 	}
 	ring, floor, err := c.past(ctx, page.Revision, entries)
 	if err != nil {
-		return nil, err
-	}
-	w, err := c.store.Watch(ctx, "", page.Revision)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,7 +49,7 @@ func (c *Cache) fill(ctx context.Context) (storage.Watcher, error) {
 	c.snapshot = nil
 	c.revision, c.ring, c.floor = page.Revision, ring, floor
 	c.wake()
-	return w, nil
+	return nil
 }
 
 // tellMissed tells the hooks the difference between what they know and what there is now, after the watch of
@@ -155,15 +159,11 @@ func (c *Cache) event(se storage.Event, known func(key string) *Entry) (*Event, 
 	return e, nil
 }
 
-// run takes in what the store tells, until ctx ends or the store is closed. A watch that breaks is begun again.
-func (c *Cache) run(ctx context.Context, w storage.Watcher) {
+// run sees to it that what happens in the store is taken in, until ctx ends or the store is closed.
+func (c *Cache) run(ctx context.Context, ended <-chan error) {
 	defer close(c.done)
 	for {
-		err := c.follow(w)
-		w.Stop()
-		if ctx.Err() != nil {
-			err = storage.ErrClosed
-		}
+		err := <-ended
 		for err != nil {
 			if errors.Is(err, storage.ErrClosed) || ctx.Err() != nil {
 				c.fail(storage.ErrClosed)
@@ -171,7 +171,7 @@ func (c *Cache) run(ctx context.Context, w storage.Watcher) {
 			}
 			// Whoever watches must begin anew: changes may have been missed.
 			c.endWatches(fmt.Errorf("the watch of the store broke: %w", err))
-			if w, err = c.fill(ctx); err != nil {
+			if ended, err = c.begin(ctx); err != nil {
 				pause(ctx, retryAfter)
 			}
 		}
@@ -190,23 +190,19 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (c *Cache) follow(w storage.Watcher) error {
-	for batch := range w.Events() {
-		for _, se := range batch {
-			e, err := c.event(se, func(key string) *Entry {
-				prev, _ := c.Get(key)
-				return prev
-			})
-			if err != nil {
-				return err
-			}
-			c.ingest(e)
+// take is called with what happens in the store, batch by batch.
+func (c *Cache) take(batch []storage.Event) error {
+	for _, se := range batch {
+		e, err := c.event(se, func(key string) *Entry {
+			prev, _ := c.Get(key)
+			return prev
+		})
+		if err != nil {
+			return err
 		}
+		c.ingest(e)
 	}
-	if err := w.Err(); err != nil {
-		return err
-	}
-	return storage.ErrClosed
+	return nil
 }
 
 // ingest makes one event visible: to the hooks, to readers, to watchers, and then to those who wait for it.

@@ -30,6 +30,9 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		{"a prefix ends where it says", prefixes},
 		{"a watch tells the past and then the present", watch},
 		{"a watch tells of its prefix alone", watchPrefix},
+		{"who follows misses nothing of what many write", followsWriters},
+		{"following ends when it cannot go on", followEnds},
+		{"nobody waits long for writes that do not come", expects},
 		{"the future cannot be read", future},
 		{"compaction forgets history and keeps the present", compaction},
 		{"of many writers of one key one wins each time", contention},
@@ -392,12 +395,16 @@ func closed(t *testing.T, s storage.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, end := following(t.Context(), t, s, 1, never)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	for range w.Events() {
 	}
 	wantErr(t, w.Err(), storage.ErrClosed)
+	wantErr(t, <-end, storage.ErrClosed)
+	_, err = s.Follow(t.Context(), 1, nil)
+	wantErr(t, err, storage.ErrClosed)
 	_, err = s.Create(t.Context(), "/a", nil)
 	wantErr(t, err, storage.ErrClosed)
 	_, err = s.Get(t.Context(), "/a")
