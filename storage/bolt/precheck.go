@@ -17,6 +17,8 @@ const (
 	pageHeader   = 16
 	metaLength   = 64
 	metaChecksum = 56 // offset of the checksum, which covers what is before it
+	smallestPage = 1 << 10
+	largestPage  = 1 << 20
 )
 
 // precheck tells whether a file can be given to bbolt, and whether it was closed. One that is missing or empty can be given: it is
@@ -50,26 +52,42 @@ func precheck(path string) (closed bool, err error) {
 	return m.freelist != noFreelist, nil
 }
 
-// newestMeta is the meta page that counts.
+// newestMeta is the meta page that counts. Where the second one is says the first; if that is broken it is looked for, as bbolt does.
 func newestMeta(f io.ReaderAt) (newest meta, err error) {
-	for page, size := int64(0), int64(os.Getpagesize()); page < 2; page++ {
-		b := make([]byte, metaLength)
-		if _, err := f.ReadAt(b, page*size+pageHeader); err != nil && !errors.Is(err, io.EOF) {
+	first, err := metaAt(f, 0)
+	if err != nil {
+		return meta{}, err
+	}
+	sizes := []int64{first.pageSize}
+	if first.pages == 0 {
+		sizes = sizes[:0]
+		for size := int64(smallestPage); size <= largestPage; size *= 2 {
+			sizes = append(sizes, size)
+		}
+	}
+	newest = first
+	for _, size := range sizes {
+		second, err := metaAt(f, size)
+		if err != nil {
 			return meta{}, err
 		}
-		m, ok := readMeta(b)
-		if !ok {
-			continue
+		if second.transaction >= newest.transaction && second.pageSize == size {
+			newest = second
 		}
-		if m.transaction >= newest.transaction {
-			newest = m
-		}
-		size = m.pageSize
 	}
 	if newest.pages == 0 {
 		return meta{}, errors.New("it does not begin as a database does")
 	}
 	return newest, nil
+}
+
+// metaAt is the meta of the page that begins at an offset, or one with nothing in it.
+func metaAt(f io.ReaderAt, offset int64) (meta, error) {
+	b := make([]byte, metaLength)
+	if _, err := f.ReadAt(b, offset+pageHeader); err != nil && !errors.Is(err, io.EOF) {
+		return meta{}, err
+	}
+	return readMeta(b), nil
 }
 
 type meta struct {
@@ -80,14 +98,15 @@ type meta struct {
 	transaction uint64
 }
 
-func readMeta(b []byte) (meta, bool) {
+// readMeta reads a meta, and returns one with nothing in it if that is none.
+func readMeta(b []byte) meta {
 	if len(b) < metaLength || binary.NativeEndian.Uint32(b) != boltMagic {
-		return meta{}, false
+		return meta{}
 	}
 	h := fnv.New64a()
 	h.Write(b[:metaChecksum])
 	if h.Sum64() != binary.NativeEndian.Uint64(b[metaChecksum:]) {
-		return meta{}, false
+		return meta{}
 	}
 	m := meta{
 		pageSize:    int64(binary.NativeEndian.Uint32(b[8:])),
@@ -96,5 +115,8 @@ func readMeta(b []byte) (meta, bool) {
 		pages:       int64(binary.NativeEndian.Uint64(b[40:])),
 		transaction: binary.NativeEndian.Uint64(b[48:]),
 	}
-	return m, m.pageSize >= 512 && m.pageSize <= 1<<20 && m.pages > 0 && m.pages < 1<<40
+	if m.pageSize < smallestPage || m.pageSize > largestPage || m.pages <= 0 || m.pages >= 1<<40 {
+		return meta{}
+	}
+	return m
 }

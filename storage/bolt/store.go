@@ -36,6 +36,10 @@ const (
 	formatBefore = "coracle-1"
 )
 
+// newPage is the size of a page in a new file, in bytes. A pod with its owners is longer than the usual 4 KiB: each would have two pages
+// of its own, and bbolt keeps memory for the next commit of single pages only.
+const newPage = 16 << 10
+
 // Options change how a store behaves. The zero value is right for serving.
 type Options struct {
 	// NoSync leaves out fsync: for tests, where a crash of the machine does not matter.
@@ -100,6 +104,7 @@ func Open(path string, o Options) (_ *Store, err error) {
 		NoFreelistSync: true, // but for Close, see walk
 		// A first mapping that is large enough is not replaced while reads are under way.
 		InitialMmapSize: 16 << 20,
+		PageSize:        newPage,
 	})
 	if err != nil {
 		return nil, notOpened(path, err)

@@ -44,11 +44,11 @@ func TestOpen_SaysWhatIsWrongInOneSentence(t *testing.T) {
 	for name, content := range map[string]func(t *testing.T) []byte{
 		"a text file":           func(*testing.T) []byte { return []byte("This is a text file.\n") },
 		"a long text file":      func(*testing.T) []byte { return []byte(strings.Repeat("text ", 10000)) },
-		"cut after one page":    func(t *testing.T) []byte { return whole(t)[:4096] },
-		"cut after three pages": func(t *testing.T) []byte { return whole(t)[:3*4096] },
+		"cut after one page":    func(t *testing.T) []byte { return whole(t)[:newPage] },
+		"cut after three pages": func(t *testing.T) []byte { return whole(t)[:3*newPage] },
 		"metas overwritten": func(t *testing.T) []byte {
 			b := whole(t)
-			clear(b[:2*4096])
+			clear(b[:2*newPage])
 			return b
 		},
 	} {

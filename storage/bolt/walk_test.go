@@ -107,7 +107,7 @@ func TestOpen_OfAnUnclosedFileThatIsBroken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bytes.Clone(whole)
-			for at := 2 * os.Getpagesize(); at < len(b); at += os.Getpagesize() {
+			for at := 2 * newPage; at < len(b); at += newPage {
 				if binary.NativeEndian.Uint16(b[at+8:]) == branchPage { // whether it is of the past or counts
 					damage(b[at:])
 				}
@@ -131,12 +131,12 @@ func TestOpen_OfAnUnclosedFileThatIsBroken(t *testing.T) {
 // FuzzOpen: whatever stands in some place of a file that was not closed, opening it ends in a store or in a sentence.
 func FuzzOpen(f *testing.F) {
 	whole := unclosed(f, 60)
-	f.Add(uint32(2*os.Getpagesize()+10), []byte{0xff})
-	f.Add(uint32(3*os.Getpagesize()+pageHeader), []byte{0, 0, 0, 0, 0xff, 0xff})
-	f.Add(uint32(4*os.Getpagesize()+12), []byte{1})
+	f.Add(uint32(2*newPage+10), []byte{0xff})
+	f.Add(uint32(3*newPage+pageHeader), []byte{0, 0, 0, 0, 0xff, 0xff})
+	f.Add(uint32(4*newPage+12), []byte{1})
 	f.Fuzz(func(t *testing.T, at uint32, with []byte) {
 		b := bytes.Clone(whole)
-		if at %= uint32(len(b)); at < uint32(2*os.Getpagesize()) {
+		if at %= uint32(len(b)); at < uint32(2*newPage) {
 			return // the metas have a checksum
 		}
 		copy(b[at:], with)
