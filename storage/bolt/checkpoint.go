@@ -37,7 +37,7 @@ func (s *Store) checkpoint() error {
 // put writes one record and its entry in the index.
 func put(tx *bolt.Tx, l logged, encoded []byte) error {
 	log := tx.Bucket(bucketRev)
-	log.FillPercent = 0.9 // keys come in order: nothing is put between them later
+	log.FillPercent = 1 // keys come in order: nothing is put between them later
 	if err := log.Put(revisionKey(l.revision), encoded); err != nil {
 		return err
 	}
