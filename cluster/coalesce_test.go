@@ -6,18 +6,21 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"coracle/apiserver"
 )
 
 // coalescedPipe is a connection that lies in memory, whose other end reads when the test does.
 func coalescedPipe(t *testing.T) (conn net.Conn, client net.Conn, l *coalescing) {
 	server, client := net.Pipe()
-	l = coalesce(&pipeListener{conn: server})
+	l = coalesce(newPipes(server))
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -26,12 +29,31 @@ func coalescedPipe(t *testing.T) (conn net.Conn, client net.Conn, l *coalescing)
 	return conn, client, l
 }
 
-type pipeListener struct {
-	net.Listener
-	conn net.Conn
+// pipes listens for connections inside a test.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
 }
 
-func (l *pipeListener) Accept() (net.Conn, error) { return l.conn, nil }
+func newPipes(conns ...net.Conn) *pipes {
+	p := &pipes{conns: make(chan net.Conn, len(conns)), closed: make(chan struct{})}
+	for _, c := range conns {
+		p.conns <- c
+	}
+	return p
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // say writes, and then spoils what it gave.
 func say(t *testing.T, conn net.Conn, text string) {
@@ -201,5 +223,59 @@ func TestCoalesce_WaitsNoLongerThanAsked(t *testing.T) {
 			t.Errorf("waited %v", took)
 		}
 		conn.Close()
+	})
+}
+
+// deaf is a connection from which nothing is read any longer once ears are closed.
+type deaf struct {
+	net.Conn
+	ears, ends chan struct{}
+}
+
+func (d deaf) Read(b []byte) (int, error) {
+	select {
+	case <-d.ears:
+		<-d.ends
+	default:
+	}
+	return d.Conn.Read(b)
+}
+
+// With what the server is told about clients that read nothing, their requests end over gathered writes as well.
+func TestAttack_ClientThatDoesNotReadOverHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, client := net.Pipe()
+		took := make(chan time.Duration, 1)
+		s := &http.Server{Protocols: new(http.Protocols), HTTP2: apiserver.HTTP2(), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).Flush()
+			time.Sleep(time.Second)
+			begun := time.Now()
+			for {
+				if _, err := w.Write(make([]byte, 1000)); err != nil {
+					took <- time.Since(begun)
+					return
+				}
+				http.NewResponseController(w).Flush()
+			}
+		})}
+		s.Protocols.SetUnencryptedHTTP2(true)
+		go s.Serve(coalesce(newPipes(server)))
+		ears, ends := make(chan struct{}), make(chan struct{})
+		transport := &http.Transport{Protocols: s.Protocols, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return deaf{client, ears, ends}, nil
+		}}
+		answer, err := (&http.Client{Transport: transport}).Get("http://h/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		close(ears)
+		if took := <-took; took < 10*time.Second || took > 3*time.Minute {
+			t.Errorf("it ends after %v", took)
+		}
+		client.Close()
+		close(ends)
+		answer.Body.Close()
+		transport.CloseIdleConnections()
+		s.Close()
 	})
 }
