@@ -8,39 +8,39 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-func validateValidatingBinding(b *admissionregistrationv1.ValidatingAdmissionPolicyBinding) errorList {
-	s, at := &b.Spec, field.NewPath("spec")
-	errs := required(at.Child("policyName"), s.PolicyName == "")
+func validateValidatingBinding(b *admissionregistrationv1.ValidatingAdmissionPolicyBinding, root *field.Path) errorList {
+	s, at := &b.Spec, child(root, "spec")
+	errs := required(child(at, "policyName"), s.PolicyName == "")
 	if s.PolicyName != "" {
-		errs = append(errs, dnsSubdomain(at.Child("policyName"), s.PolicyName)...)
+		errs = append(errs, dnsSubdomain(child(at, "policyName"), s.PolicyName)...)
 	}
-	errs = append(errs, validateParamRef(s.ParamRef, at.Child("paramRef"))...)
-	errs = append(errs, validateMatch(s.MatchResources, at.Child("matchResources"))...)
-	errs = append(errs, validateActions(s.ValidationActions, at.Child("validationActions"))...)
-	return append(errs, validateNotStatic(b.Name)...)
+	errs = append(errs, validateParamRef(s.ParamRef, child(at, "paramRef"))...)
+	errs = append(errs, validateMatch(s.MatchResources, child(at, "matchResources"))...)
+	errs = append(errs, validateActions(s.ValidationActions, child(at, "validationActions"))...)
+	return append(errs, validateNotStatic(b.Name, root)...)
 }
 
-func validateMutatingBinding(b *admissionregistrationv1.MutatingAdmissionPolicyBinding) errorList {
-	s, at := &b.Spec, field.NewPath("spec")
-	errs := needed(at.Child("policyName"), s.PolicyName)
+func validateMutatingBinding(b *admissionregistrationv1.MutatingAdmissionPolicyBinding, root *field.Path) errorList {
+	s, at := &b.Spec, child(root, "spec")
+	errs := needed(child(at, "policyName"), s.PolicyName)
 	if s.PolicyName != "" {
-		errs = append(errs, dnsSubdomain(at.Child("policyName"), s.PolicyName)...)
+		errs = append(errs, dnsSubdomain(child(at, "policyName"), s.PolicyName)...)
 	}
-	errs = append(errs, validateParamRef(s.ParamRef, at.Child("paramRef"))...)
+	errs = append(errs, validateParamRef(s.ParamRef, child(at, "paramRef"))...)
 	if m := s.MatchResources; m != nil {
-		errs = append(errs, validateMatch(m, at.Child("matchResources"))...)
-		errs = append(errs, validateMutable(m, at.Child("matchResources"))...)
+		errs = append(errs, validateMatch(m, child(at, "matchResources"))...)
+		errs = append(errs, validateMutable(m, child(at, "matchResources"))...)
 	}
-	return append(errs, validateNotStatic(b.Name)...)
+	return append(errs, validateNotStatic(b.Name, root)...)
 }
 
 func validateActions(actions []admissionregistrationv1.ValidationAction, at *field.Path) errorList {
 	var errs errorList
 	seen := before[admissionregistrationv1.ValidationAction]{}
 	for i, action := range actions {
-		errs = append(errs, oneOf(at.Index(i), action, admissionregistrationv1.Audit, admissionregistrationv1.Deny, admissionregistrationv1.Warn)...)
+		errs = append(errs, oneOf(nth(at, i), action, admissionregistrationv1.Audit, admissionregistrationv1.Deny, admissionregistrationv1.Warn)...)
 		if seen.has(action) {
-			errs = append(errs, field.Duplicate(at.Index(i), action))
+			errs = append(errs, field.Duplicate(nth(at, i), action))
 		}
 	}
 	if slices.Contains(actions, admissionregistrationv1.Deny) && slices.Contains(actions, admissionregistrationv1.Warn) {
@@ -57,18 +57,18 @@ func validateParamRef(r *admissionregistrationv1.ParamRef, at *field.Path) error
 	var errs errorList
 	both := r.Name != "" && r.Selector != nil
 	if r.Name != "" {
-		errs = append(errs, invalidEach(at.Child("name"), r.Name, content.IsPathSegmentName(r.Name))...)
+		errs = append(errs, invalidEach(child(at, "name"), r.Name, content.IsPathSegmentName(r.Name))...)
 	}
 	if both {
-		errs = append(errs, field.Forbidden(at.Child("name"), exclusive))
+		errs = append(errs, field.Forbidden(child(at, "name"), exclusive))
 	}
-	errs = append(errs, validateLabelSelector(r.Selector, at.Child("selector"))...)
+	errs = append(errs, validateLabelSelector(r.Selector, child(at, "selector"))...)
 	if both {
-		errs = append(errs, field.Forbidden(at.Child("selector"), exclusive))
+		errs = append(errs, field.Forbidden(child(at, "selector"), exclusive))
 	}
 	if r.Name == "" && r.Selector == nil {
 		errs = append(errs, field.Required(at, "one of name or selector must be specified"))
 	}
-	return append(errs, neededOneOf(at.Child("parameterNotFoundAction"), value(r.ParameterNotFoundAction),
+	return append(errs, neededOneOf(child(at, "parameterNotFoundAction"), value(r.ParameterNotFoundAction),
 		admissionregistrationv1.DenyAction, admissionregistrationv1.AllowAction)...)
 }

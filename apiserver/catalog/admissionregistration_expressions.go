@@ -65,20 +65,20 @@ func (x *expressions) withVariables(variables []admissionregistrationv1.Variable
 	}
 	var errs errorList
 	for i, v := range variables {
-		at := at.Index(i)
+		at := nth(at, i)
 		switch {
 		case isBlank(v.Name):
-			errs = append(errs, field.Required(at.Child("name"), "name is not specified"))
+			errs = append(errs, field.Required(child(at, "name"), "name is not specified"))
 		case !isIdentifier(v.Name):
-			errs = append(errs, field.Invalid(at.Child("name"), v.Name, "must be a valid CEL identifier"))
+			errs = append(errs, field.Invalid(child(at, "name"), v.Name, "must be a valid CEL identifier"))
 		}
 		if isBlank(v.Expression) {
-			errs = append(errs, field.Required(at.Child("expression"), "expression is not specified"))
+			errs = append(errs, field.Required(child(at, "expression"), "expression is not specified"))
 			continue
 		}
 		e := expression{v.Name, v.Expression, []*celgo.Type{celgo.AnyType, celgo.DynType}}
 		result := c.CompileAndStoreVariable(e, mayMention{params: params, authorizer: true}.declarations(), environment.NewExpressions)
-		errs = append(errs, compilation(result.Error, v.Expression, at.Child("expression"))...)
+		errs = append(errs, compilation(result.Error, v.Expression, child(at, "expression"))...)
 	}
 	return c, errs
 }

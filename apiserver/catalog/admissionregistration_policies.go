@@ -23,73 +23,73 @@ const (
 	validationsOrAnnotations = "validations or auditAnnotations must contain at least one item"
 )
 
-func (x *expressions) validateValidatingPolicy(p *admissionregistrationv1.ValidatingAdmissionPolicy) errorList {
-	s, at := &p.Spec, field.NewPath("spec")
+func (x *expressions) validateValidatingPolicy(p *admissionregistrationv1.ValidatingAdmissionPolicy, root *field.Path) errorList {
+	s, at := &p.Spec, child(root, "spec")
 	errs := x.validatePolicy(s.FailurePolicy, s.ParamKind, s.MatchConstraints, false, s.MatchConditions, at)
 	compiler := x.compiler()
 	if len(s.Variables) > 0 {
-		known, more := x.withVariables(s.Variables, s.ParamKind != nil, at.Child("variables"))
+		known, more := x.withVariables(s.Variables, s.ParamKind != nil, child(at, "variables"))
 		compiler, errs = known, append(errs, more...)
 	}
 	if len(s.Validations) == 0 && len(s.AuditAnnotations) == 0 {
-		errs = append(errs, field.Required(at.Child("validations"), validationsOrAnnotations),
-			field.Required(at.Child("auditAnnotations"), validationsOrAnnotations))
+		errs = append(errs, field.Required(child(at, "validations"), validationsOrAnnotations),
+			field.Required(child(at, "auditAnnotations"), validationsOrAnnotations))
 	}
 	for i := range s.Validations {
-		errs = append(errs, validateValidation(&s.Validations[i], compiler, s.ParamKind != nil, at.Child("validations").Index(i))...)
+		errs = append(errs, validateValidation(&s.Validations[i], compiler, s.ParamKind != nil, nth(child(at, "validations"), i))...)
 	}
 	if len(s.AuditAnnotations) > mostAuditAnnotations {
-		errs = append(errs, field.Invalid(at.Child("auditAnnotations"), internalForm(s.AuditAnnotations),
+		errs = append(errs, field.Invalid(child(at, "auditAnnotations"), internalForm(s.AuditAnnotations),
 			fmt.Sprintf("must not have more than %d auditAnnotations", mostAuditAnnotations)))
 	}
 	keys := map[string]bool{}
 	for i := range s.AuditAnnotations {
-		a, at := &s.AuditAnnotations[i], at.Child("auditAnnotations").Index(i)
+		a, at := &s.AuditAnnotations[i], nth(child(at, "auditAnnotations"), i)
 		errs = append(errs, validateAuditAnnotation(p.Name, a, compiler, s.ParamKind != nil, at)...)
 		if keys[a.Key] {
-			errs = append(errs, field.Duplicate(at.Child("key"), a.Key))
+			errs = append(errs, field.Duplicate(child(at, "key"), a.Key))
 		}
 		keys[a.Key] = true
 	}
-	return append(errs, validateNotStatic(p.Name)...)
+	return append(errs, validateNotStatic(p.Name, root)...)
 }
 
-func (x *expressions) validateMutatingPolicy(p *admissionregistrationv1.MutatingAdmissionPolicy) errorList {
-	s, at := &p.Spec, field.NewPath("spec")
+func (x *expressions) validateMutatingPolicy(p *admissionregistrationv1.MutatingAdmissionPolicy, root *field.Path) errorList {
+	s, at := &p.Spec, child(root, "spec")
 	errs := x.validatePolicy(s.FailurePolicy, s.ParamKind, s.MatchConstraints, true, s.MatchConditions, at)
-	compiler, more := x.withVariables(s.Variables, s.ParamKind != nil, at.Child("variables"))
+	compiler, more := x.withVariables(s.Variables, s.ParamKind != nil, child(at, "variables"))
 	errs = append(errs, more...)
 	if len(s.Mutations) == 0 {
-		errs = append(errs, field.Required(at.Child("mutations"), "mutations must contain at least one item"))
+		errs = append(errs, field.Required(child(at, "mutations"), "mutations must contain at least one item"))
 	}
 	for i := range s.Mutations {
-		errs = append(errs, validateMutation(&s.Mutations[i], compiler, s.ParamKind != nil, at.Child("mutations").Index(i))...)
+		errs = append(errs, validateMutation(&s.Mutations[i], compiler, s.ParamKind != nil, nth(child(at, "mutations"), i))...)
 	}
-	errs = append(errs, neededOneOf(at.Child("reinvocationPolicy"), s.ReinvocationPolicy,
+	errs = append(errs, neededOneOf(child(at, "reinvocationPolicy"), s.ReinvocationPolicy,
 		admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.NeverReinvocationPolicy)...)
-	return append(errs, validateNotStatic(p.Name)...)
+	return append(errs, validateNotStatic(p.Name, root)...)
 }
 
 // validatePolicy checks what both kinds of policies have.
 func (x *expressions) validatePolicy(failure *admissionregistrationv1.FailurePolicyType, params *admissionregistrationv1.ParamKind,
 	match *admissionregistrationv1.MatchResources, mutates bool, conditions []admissionregistrationv1.MatchCondition, at *field.Path,
 ) errorList {
-	errs := knownIfSet(at.Child("failurePolicy"), failure, admissionregistrationv1.Fail, admissionregistrationv1.Ignore)
+	errs := knownIfSet(child(at, "failurePolicy"), failure, admissionregistrationv1.Fail, admissionregistrationv1.Ignore)
 	if params != nil {
-		errs = append(errs, validateParamKind(params, at.Child("paramKind"))...)
+		errs = append(errs, validateParamKind(params, child(at, "paramKind"))...)
 	}
 	if match == nil {
-		errs = append(errs, field.Required(at.Child("matchConstraints"), ""))
+		errs = append(errs, field.Required(child(at, "matchConstraints"), ""))
 	} else {
-		errs = append(errs, validateMatch(match, at.Child("matchConstraints"))...)
+		errs = append(errs, validateMatch(match, child(at, "matchConstraints"))...)
 		if len(match.ResourceRules) == 0 {
-			errs = append(errs, field.Required(at.Child("matchConstraints", "resourceRules"), ""))
+			errs = append(errs, field.Required(child(at, "matchConstraints", "resourceRules"), ""))
 		}
 		if mutates {
-			errs = append(errs, validateMutable(match, at.Child("matchConstraints"))...)
+			errs = append(errs, validateMutable(match, child(at, "matchConstraints"))...)
 		}
 	}
-	return append(errs, x.validateMatchConditions(conditions, params != nil, at.Child("matchConditions"))...)
+	return append(errs, x.validateMatchConditions(conditions, params != nil, child(at, "matchConditions"))...)
 }
 
 func (x *expressions) validateMatchConditions(conditions []admissionregistrationv1.MatchCondition, params bool, at *field.Path) errorList {
@@ -99,20 +99,20 @@ func (x *expressions) validateMatchConditions(conditions []admissionregistration
 	}
 	names := map[string]bool{}
 	for i, c := range conditions {
-		at := at.Index(i)
+		at := nth(at, i)
 		if isBlank(c.Expression) {
-			errs = append(errs, field.Required(at.Child("expression"), ""))
+			errs = append(errs, field.Required(child(at, "expression"), ""))
 		} else {
 			e := expression{text: strings.TrimSpace(c.Expression), types: []*celgo.Type{celgo.BoolType}}
-			errs = append(errs, compile(x.compiler(), e, mayMention{params: params, authorizer: true}, at.Child("expression"))...)
+			errs = append(errs, compile(x.compiler(), e, mayMention{params: params, authorizer: true}, child(at, "expression"))...)
 		}
 		if c.Name == "" {
-			errs = append(errs, field.Required(at.Child("name"), ""))
+			errs = append(errs, field.Required(child(at, "name"), ""))
 			continue
 		}
-		errs = append(errs, qualifiedName(at.Child("name"), c.Name)...)
+		errs = append(errs, qualifiedName(child(at, "name"), c.Name)...)
 		if names[c.Name] {
-			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
+			errs = append(errs, field.Duplicate(child(at, "name"), c.Name))
 		}
 		names[c.Name] = true
 	}
@@ -120,12 +120,12 @@ func (x *expressions) validateMatchConditions(conditions []admissionregistration
 }
 
 func validateParamKind(k *admissionregistrationv1.ParamKind, at *field.Path) errorList {
-	errs := validateParamVersion(k.APIVersion, at.Child("apiVersion"))
+	errs := validateParamVersion(k.APIVersion, child(at, "apiVersion"))
 	if k.Kind == "" {
-		return append(errs, field.Required(at.Child("kind"), ""))
+		return append(errs, field.Required(child(at, "kind"), ""))
 	}
 	if texts := validation.IsDNS1035Label(strings.ToLower(k.Kind)); len(texts) > 0 {
-		errs = append(errs, field.Invalid(at.Child("kind"), k.Kind, "may have mixed case, but should otherwise match: "+strings.Join(texts, ",")))
+		errs = append(errs, field.Invalid(child(at, "kind"), k.Kind, "may have mixed case, but should otherwise match: "+strings.Join(texts, ",")))
 	}
 	return errs
 }
@@ -157,27 +157,27 @@ func validateParamVersion(apiVersion string, at *field.Path) errorList {
 func validateValidation(v *admissionregistrationv1.Validation, c admissioncel.Compiler, params bool, at *field.Path) errorList {
 	var errs errorList
 	if isBlank(v.Expression) {
-		errs = append(errs, field.Required(at.Child("expression"), "expression is not specified"))
+		errs = append(errs, field.Required(child(at, "expression"), "expression is not specified"))
 	} else {
 		e := expression{text: v.Expression, types: []*celgo.Type{celgo.BoolType}}
-		errs = append(errs, compile(c, e, mayMention{params: params, authorizer: true}, at.Child("expression"))...)
+		errs = append(errs, compile(c, e, mayMention{params: params, authorizer: true}, child(at, "expression"))...)
 	}
 	switch {
 	case v.MessageExpression == "":
 	case isBlank(v.MessageExpression):
-		errs = append(errs, field.Invalid(at.Child("messageExpression"), v.MessageExpression, "must be non-empty if specified"))
+		errs = append(errs, field.Invalid(child(at, "messageExpression"), v.MessageExpression, "must be non-empty if specified"))
 	default:
 		e := expression{text: v.MessageExpression, types: []*celgo.Type{celgo.StringType}}
-		errs = append(errs, compile(c, e, mayMention{params: params}, at.Child("messageExpression"))...)
+		errs = append(errs, compile(c, e, mayMention{params: params}, child(at, "messageExpression"))...)
 	}
 	switch {
 	case v.Message == "":
 	case isBlank(v.Message):
-		errs = append(errs, field.Invalid(at.Child("message"), v.Message, "must be non-empty if specified"))
+		errs = append(errs, field.Invalid(child(at, "message"), v.Message, "must be non-empty if specified"))
 	case strings.ContainsAny(strings.TrimSpace(v.Message), "\n\r"):
-		errs = append(errs, field.Invalid(at.Child("message"), v.Message, "must not contain line breaks"))
+		errs = append(errs, field.Invalid(child(at, "message"), v.Message, "must not contain line breaks"))
 	}
-	return append(errs, knownIfSet(at.Child("reason"), v.Reason,
+	return append(errs, knownIfSet(child(at, "reason"), v.Reason,
 		metav1.StatusReasonForbidden, metav1.StatusReasonInvalid, metav1.StatusReasonRequestEntityTooLarge)...)
 }
 
@@ -185,11 +185,11 @@ func validateValidation(v *admissionregistrationv1.Validation, c admissioncel.Co
 func validateAuditAnnotation(policy string, a *admissionregistrationv1.AuditAnnotation, c admissioncel.Compiler, params bool, at *field.Path) errorList {
 	var errs errorList
 	if policy == "" {
-		errs = append(errs, field.Invalid(at.Child("key"), a.Key, "requires metadata.name be non-empty"))
+		errs = append(errs, field.Invalid(child(at, "key"), a.Key, "requires metadata.name be non-empty"))
 	} else {
-		errs = append(errs, qualifiedName(at.Child("key"), policy+"/"+a.Key)...)
+		errs = append(errs, qualifiedName(child(at, "key"), policy+"/"+a.Key)...)
 	}
-	at = at.Child("valueExpression")
+	at = child(at, "valueExpression")
 	text := strings.TrimSpace(a.ValueExpression)
 	switch {
 	case text == "":
@@ -206,29 +206,29 @@ func validateMutation(m *admissionregistrationv1.Mutation, c admissioncel.Compil
 	mention := mayMention{params: params, authorizer: true, patches: true}
 	switch m.PatchType {
 	case "":
-		return errorList{field.Required(at.Child("patchType"), "")}
+		return errorList{field.Required(child(at, "patchType"), "")}
 	case admissionregistrationv1.PatchTypeJSONPatch:
 		if m.JSONPatch == nil {
-			errs = append(errs, field.Required(at.Child("jsonPatch"), "must be specified when patchType is JSONPatch"))
+			errs = append(errs, field.Required(child(at, "jsonPatch"), "must be specified when patchType is JSONPatch"))
 		} else {
 			e := expression{text: m.JSONPatch.Expression, types: []*celgo.Type{celgo.ListType(celgo.ObjectType("JSONPatch"))}}
-			errs = append(errs, compilePatch(c, e, mention, at.Child("jsonPatch", "expression"))...)
+			errs = append(errs, compilePatch(c, e, mention, child(at, "jsonPatch", "expression"))...)
 		}
 		if m.ApplyConfiguration != nil {
-			errs = append(errs, field.Invalid(at.Child("applyConfiguration"), "{applyConfiguration}", "must not be specified when patchType is JSONPatch"))
+			errs = append(errs, field.Invalid(child(at, "applyConfiguration"), "{applyConfiguration}", "must not be specified when patchType is JSONPatch"))
 		}
 	case admissionregistrationv1.PatchTypeApplyConfiguration:
 		if m.ApplyConfiguration == nil {
-			errs = append(errs, field.Required(at.Child("applyConfiguration"), "must be specified when patchType is ApplyConfiguration"))
+			errs = append(errs, field.Required(child(at, "applyConfiguration"), "must be specified when patchType is ApplyConfiguration"))
 		} else {
 			e := expression{text: m.ApplyConfiguration.Expression, types: []*celgo.Type{celgo.ObjectType("Object")}}
-			errs = append(errs, compilePatch(c, e, mention, at.Child("applyConfiguration", "expression"))...)
+			errs = append(errs, compilePatch(c, e, mention, child(at, "applyConfiguration", "expression"))...)
 		}
 		if m.JSONPatch != nil {
-			errs = append(errs, field.Invalid(at.Child("jsonPatch"), "{jsonPatch}", "must not be specified when patchType is ApplyConfiguration"))
+			errs = append(errs, field.Invalid(child(at, "jsonPatch"), "{jsonPatch}", "must not be specified when patchType is ApplyConfiguration"))
 		}
 	default:
-		return oneOf(at.Child("patchType"), m.PatchType, admissionregistrationv1.PatchTypeApplyConfiguration, admissionregistrationv1.PatchTypeJSONPatch)
+		return oneOf(child(at, "patchType"), m.PatchType, admissionregistrationv1.PatchTypeApplyConfiguration, admissionregistrationv1.PatchTypeJSONPatch)
 	}
 	return errs
 }
@@ -241,17 +241,17 @@ func compilePatch(c admissioncel.Compiler, e expression, m mayMention, at *field
 }
 
 // validateValidatingPolicyStatus checks what the controller found that checks the types of expressions.
-func validateValidatingPolicyStatus(p, _ *admissionregistrationv1.ValidatingAdmissionPolicy) errorList {
-	at := field.NewPath("status")
+func validateValidatingPolicyStatus(p, _ *admissionregistrationv1.ValidatingAdmissionPolicy, root *field.Path) errorList {
+	at := child(root, "status")
 	var errs errorList
 	if t := p.Status.TypeChecking; t != nil {
 		for i, w := range t.ExpressionWarnings {
-			at := at.Child("typeChecking", "expressionWarnings").Index(i)
-			errs = append(errs, needed(at.Child("warning"), w.Warning)...)
-			errs = append(errs, validateFieldReference(w.FieldRef, at.Child("fieldRef"))...)
+			at := nth(child(at, "typeChecking", "expressionWarnings"), i)
+			errs = append(errs, needed(child(at, "warning"), w.Warning)...)
+			errs = append(errs, validateFieldReference(w.FieldRef, child(at, "fieldRef"))...)
 		}
 	}
-	return append(errs, metav1validation.ValidateConditions(p.Status.Conditions, at.Child("conditions"))...)
+	return append(errs, metav1validation.ValidateConditions(p.Status.Conditions, child(at, "conditions"))...)
 }
 
 func validateFieldReference(ref string, at *field.Path) errorList {

@@ -17,11 +17,11 @@ import (
 // staticSuffix ends the names of what is configured by files on the server's disk (KEP-5793), and only by them.
 const staticSuffix = ".static.k8s.io"
 
-func validateNotStatic(name string) errorList {
+func validateNotStatic(name string, root *field.Path) errorList {
 	if !strings.HasSuffix(name, staticSuffix) {
 		return nil
 	}
-	return errorList{field.Invalid(field.NewPath("metadata", "name"), name, fmt.Sprintf(
+	return errorList{field.Invalid(child(root, "metadata", "name"), name, fmt.Sprintf(
 		"names ending with %q are reserved for static manifest-based configurations and cannot be managed via the API", staticSuffix))}
 }
 
@@ -29,14 +29,14 @@ func validateMatch(m *admissionregistrationv1.MatchResources, at *field.Path) er
 	if m == nil {
 		return nil
 	}
-	errs := knownIfSet(at.Child("matchPolicy"), m.MatchPolicy, admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)
-	errs = append(errs, validateLabelSelector(m.NamespaceSelector, at.Child("namespaceSelector"))...)
-	errs = append(errs, validateLabelSelector(m.ObjectSelector, at.Child("objectSelector"))...)
+	errs := knownIfSet(child(at, "matchPolicy"), m.MatchPolicy, admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)
+	errs = append(errs, validateLabelSelector(m.NamespaceSelector, child(at, "namespaceSelector"))...)
+	errs = append(errs, validateLabelSelector(m.ObjectSelector, child(at, "objectSelector"))...)
 	for i := range m.ResourceRules {
-		errs = append(errs, validateNamedRule(&m.ResourceRules[i], at.Child("resourceRules").Index(i))...)
+		errs = append(errs, validateNamedRule(&m.ResourceRules[i], nth(child(at, "resourceRules"), i))...)
 	}
 	for i := range m.ExcludeResourceRules {
-		errs = append(errs, validateNamedRule(&m.ExcludeResourceRules[i], at.Child("excludeResourceRules").Index(i))...)
+		errs = append(errs, validateNamedRule(&m.ExcludeResourceRules[i], nth(child(at, "excludeResourceRules"), i))...)
 	}
 	return errs
 }
@@ -49,7 +49,7 @@ func validateNamedRule(r *admissionregistrationv1.NamedRuleWithOperations, at *f
 	var errs errorList
 	seen := before[string]{}
 	for i, name := range r.ResourceNames {
-		at := at.Child("resourceNames").Index(i)
+		at := nth(child(at, "resourceNames"), i)
 		errs = append(errs, invalidEach(at, name, content.IsPathSegmentName(name))...)
 		if seen.has(name) {
 			errs = append(errs, field.Duplicate(at, name))
@@ -63,7 +63,7 @@ func validateMutable(m *admissionregistrationv1.MatchResources, at *field.Path) 
 	var errs errorList
 	for _, rule := range m.ResourceRules {
 		for _, op := range rule.Operations {
-			errs = append(errs, oneOf(at.Child("resourceRules", "operations"), op, admissionregistrationv1.OperationAll,
+			errs = append(errs, oneOf(child(at, "resourceRules", "operations"), op, admissionregistrationv1.OperationAll,
 				admissionregistrationv1.Connect, admissionregistrationv1.Create, admissionregistrationv1.Update)...)
 		}
 	}
@@ -73,22 +73,22 @@ func validateMutable(m *admissionregistrationv1.MatchResources, at *field.Path) 
 func validateAdmissionRule(r *admissionregistrationv1.RuleWithOperations, at *field.Path) errorList {
 	var errs errorList
 	if len(r.Operations) == 0 {
-		errs = append(errs, field.Required(at.Child("operations"), ""))
+		errs = append(errs, field.Required(child(at, "operations"), ""))
 	}
 	if len(r.Operations) > 1 && slices.Contains(r.Operations, admissionregistrationv1.OperationAll) {
-		errs = append(errs, field.Invalid(at.Child("operations"), r.Operations, "if '*' is present, must not specify other operations"))
+		errs = append(errs, field.Invalid(child(at, "operations"), r.Operations, "if '*' is present, must not specify other operations"))
 	}
 	for i, op := range r.Operations {
-		errs = append(errs, oneOf(at.Child("operations").Index(i), op, admissionregistrationv1.OperationAll, admissionregistrationv1.Connect,
+		errs = append(errs, oneOf(nth(child(at, "operations"), i), op, admissionregistrationv1.OperationAll, admissionregistrationv1.Connect,
 			admissionregistrationv1.Create, admissionregistrationv1.Delete, admissionregistrationv1.Update)...)
 	}
-	errs = append(errs, someOrAll(r.APIGroups, "API groups", at.Child("apiGroups"))...)
-	errs = append(errs, someOrAll(r.APIVersions, "API versions", at.Child("apiVersions"))...)
+	errs = append(errs, someOrAll(r.APIGroups, "API groups", child(at, "apiGroups"))...)
+	errs = append(errs, someOrAll(r.APIVersions, "API versions", child(at, "apiVersions"))...)
 	for i, version := range r.APIVersions {
-		errs = append(errs, needed(at.Child("apiVersions").Index(i), version)...)
+		errs = append(errs, needed(nth(child(at, "apiVersions"), i), version)...)
 	}
-	errs = append(errs, validateRuleResources(r.Resources, at.Child("resources"))...)
-	return append(errs, knownIfSet(at.Child("scope"), r.Scope, admissionregistrationv1.AllScopes,
+	errs = append(errs, validateRuleResources(r.Resources, child(at, "resources"))...)
+	return append(errs, knownIfSet(child(at, "scope"), r.Scope, admissionregistrationv1.AllScopes,
 		admissionregistrationv1.ClusterScope, admissionregistrationv1.NamespacedScope)...)
 }
 
@@ -113,7 +113,7 @@ func validateRuleResources(resources []string, at *field.Path) errorList {
 	whole := false // the last of those without subresource is not *
 	for i, text := range resources {
 		if text == "" {
-			errs = append(errs, field.Required(at.Index(i), ""))
+			errs = append(errs, field.Required(nth(at, i), ""))
 			continue
 		}
 		resource, sub, has := strings.Cut(text, "/")
@@ -123,7 +123,7 @@ func validateRuleResources(resources []string, at *field.Path) errorList {
 		}
 		for _, wildcard := range []string{resource + "/*", "*/" + sub} {
 			if covered[wildcard] {
-				errs = append(errs, field.Invalid(at.Index(i), text, fmt.Sprintf("if '%s' is present, must not specify %s", wildcard, text)))
+				errs = append(errs, field.Invalid(nth(at, i), text, fmt.Sprintf("if '%s' is present, must not specify %s", wildcard, text)))
 			}
 		}
 		covered[text] = sub == "*" || resource == "*"

@@ -40,23 +40,23 @@ func WebhooksOf(c *admissionregistrationv1.ValidatingWebhookConfiguration) []web
 	return hooks
 }
 
-func (x *expressions) validateMutatingWebhooks(c *admissionregistrationv1.MutatingWebhookConfiguration) errorList {
-	return append(x.validateWebhooks(c.Webhooks), validateNotStatic(c.Name)...)
+func (x *expressions) validateMutatingWebhooks(c *admissionregistrationv1.MutatingWebhookConfiguration, root *field.Path) errorList {
+	return append(x.validateWebhooks(c.Webhooks, root), validateNotStatic(c.Name, root)...)
 }
 
-func (x *expressions) validateValidatingWebhooks(c *admissionregistrationv1.ValidatingWebhookConfiguration) errorList {
-	return append(x.validateWebhooks(WebhooksOf(c)), validateNotStatic(c.Name)...)
+func (x *expressions) validateValidatingWebhooks(c *admissionregistrationv1.ValidatingWebhookConfiguration, root *field.Path) errorList {
+	return append(x.validateWebhooks(WebhooksOf(c), root), validateNotStatic(c.Name, root)...)
 }
 
-func (x *expressions) validateWebhooks(hooks []webhook) errorList {
+func (x *expressions) validateWebhooks(hooks []webhook, root *field.Path) errorList {
 	var errs errorList
 	names := map[string]bool{"": true}
 	for i := range hooks {
-		w, at := &hooks[i], field.NewPath("webhooks").Index(i)
+		w, at := &hooks[i], nth(child(root, "webhooks"), i)
 		errs = append(errs, x.validateWebhook(w, at)...)
-		errs = append(errs, validateReviewVersions(w.AdmissionReviewVersions, at.Child("admissionReviewVersions"))...)
+		errs = append(errs, validateReviewVersions(w.AdmissionReviewVersions, child(at, "admissionReviewVersions"))...)
 		if names[w.Name] && w.Name != "" {
-			errs = append(errs, field.Duplicate(at.Child("name"), w.Name))
+			errs = append(errs, field.Duplicate(child(at, "name"), w.Name))
 		}
 		names[w.Name] = true
 	}
@@ -64,26 +64,26 @@ func (x *expressions) validateWebhooks(hooks []webhook) errorList {
 }
 
 func (x *expressions) validateWebhook(w *webhook, at *field.Path) errorList {
-	errs := validation.IsFullyQualifiedName(at.Child("name"), w.Name)
+	errs := validation.IsFullyQualifiedName(child(at, "name"), w.Name)
 	for i := range w.Rules {
-		errs = append(errs, validateAdmissionRule(&w.Rules[i], at.Child("rules").Index(i))...)
+		errs = append(errs, validateAdmissionRule(&w.Rules[i], nth(child(at, "rules"), i))...)
 	}
-	errs = append(errs, knownIfSet(at.Child("failurePolicy"), w.FailurePolicy, admissionregistrationv1.Fail, admissionregistrationv1.Ignore)...)
-	errs = append(errs, knownIfSet(at.Child("matchPolicy"), w.MatchPolicy, admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)...)
+	errs = append(errs, knownIfSet(child(at, "failurePolicy"), w.FailurePolicy, admissionregistrationv1.Fail, admissionregistrationv1.Ignore)...)
+	errs = append(errs, knownIfSet(child(at, "matchPolicy"), w.MatchPolicy, admissionregistrationv1.Equivalent, admissionregistrationv1.Exact)...)
 	if w.SideEffects == nil {
-		errs = append(errs, field.Required(at.Child("sideEffects"), "must specify one of None, NoneOnDryRun"))
+		errs = append(errs, field.Required(child(at, "sideEffects"), "must specify one of None, NoneOnDryRun"))
 	}
-	errs = append(errs, knownIfSet(at.Child("sideEffects"), w.SideEffects,
+	errs = append(errs, knownIfSet(child(at, "sideEffects"), w.SideEffects,
 		admissionregistrationv1.SideEffectClassNone, admissionregistrationv1.SideEffectClassNoneOnDryRun)...)
 	if t := w.TimeoutSeconds; t != nil && (*t > 30 || *t < 1) {
-		errs = append(errs, field.Invalid(at.Child("timeoutSeconds"), *t, "the timeout value must be between 1 and 30 seconds"))
+		errs = append(errs, field.Invalid(child(at, "timeoutSeconds"), *t, "the timeout value must be between 1 and 30 seconds"))
 	}
-	errs = append(errs, validateLabelSelector(w.NamespaceSelector, at.Child("namespaceSelector"))...)
-	errs = append(errs, validateLabelSelector(w.ObjectSelector, at.Child("objectSelector"))...)
-	errs = append(errs, knownIfSet(at.Child("reinvocationPolicy"), w.ReinvocationPolicy,
+	errs = append(errs, validateLabelSelector(w.NamespaceSelector, child(at, "namespaceSelector"))...)
+	errs = append(errs, validateLabelSelector(w.ObjectSelector, child(at, "objectSelector"))...)
+	errs = append(errs, knownIfSet(child(at, "reinvocationPolicy"), w.ReinvocationPolicy,
 		admissionregistrationv1.IfNeededReinvocationPolicy, admissionregistrationv1.NeverReinvocationPolicy)...)
-	errs = append(errs, validateWebhookClient(&w.ClientConfig, at.Child("clientConfig"))...)
-	return append(errs, x.validateMatchConditions(w.MatchConditions, false, at.Child("matchConditions"))...)
+	errs = append(errs, validateWebhookClient(&w.ClientConfig, child(at, "clientConfig"))...)
+	return append(errs, x.validateMatchConditions(w.MatchConditions, false, child(at, "matchConditions"))...)
 }
 
 func validateWebhookClient(c *admissionregistrationv1.WebhookClientConfig, at *field.Path) errorList {
@@ -91,16 +91,16 @@ func validateWebhookClient(c *admissionregistrationv1.WebhookClientConfig, at *f
 	case (c.URL == nil) == (c.Service == nil):
 		return errorList{field.Required(at, "exactly one of url or service is required")}
 	case c.URL != nil:
-		return validateWebhookURL(*c.URL, at.Child("url"))
+		return validateWebhookURL(*c.URL, child(at, "url"))
 	}
-	s, at := c.Service, at.Child("service")
+	s, at := c.Service, child(at, "service")
 	// Kubernetes mistakes one for the other: it reports a missing name as that of the namespace.
-	errs := needed(at.Child("name"), s.Namespace)
-	errs = append(errs, needed(at.Child("namespace"), s.Name)...)
+	errs := needed(child(at, "name"), s.Namespace)
+	errs = append(errs, needed(child(at, "namespace"), s.Name)...)
 	if texts := validation.IsValidPortNum(int(value(s.Port))); len(texts) > 0 {
-		errs = append(errs, field.Invalid(at.Child("port"), value(s.Port), "port is not valid: "+strings.Join(texts, ", ")))
+		errs = append(errs, field.Invalid(child(at, "port"), value(s.Port), "port is not valid: "+strings.Join(texts, ", ")))
 	}
-	return append(errs, validateWebhookPath(value(s.Path), at.Child("path"))...)
+	return append(errs, validateWebhookPath(value(s.Path), child(at, "path"))...)
 }
 
 // validateReviewVersions demands a version of AdmissionReview that this server can send.
@@ -112,10 +112,10 @@ func validateReviewVersions(versions []string, at *field.Path) errorList {
 	seen := before[string]{}
 	for i, v := range versions {
 		if seen.has(v) {
-			errs = append(errs, field.Invalid(at.Index(i), v, "duplicate version"))
+			errs = append(errs, field.Invalid(nth(at, i), v, "duplicate version"))
 			continue
 		}
-		errs = append(errs, invalidEach(at.Index(i), v, validation.IsDNS1035Label(v))...)
+		errs = append(errs, invalidEach(nth(at, i), v, validation.IsDNS1035Label(v))...)
 	}
 	if !slices.Contains(versions, "v1") && !slices.Contains(versions, "v1beta1") {
 		errs = append(errs, field.Invalid(at, versions, "must include at least one of v1, v1beta1"))
@@ -123,21 +123,21 @@ func validateReviewVersions(versions []string, at *field.Path) errorList {
 	return errs
 }
 
-func mutatingWebhookWarnings(c, _ *admissionregistrationv1.MutatingWebhookConfiguration) []string {
-	return webhookWarnings(c.Webhooks)
+func mutatingWebhookWarnings(c, _ *admissionregistrationv1.MutatingWebhookConfiguration, root *field.Path) []string {
+	return webhookWarnings(c.Webhooks, root)
 }
 
-func validatingWebhookWarnings(c, _ *admissionregistrationv1.ValidatingWebhookConfiguration) []string {
-	return webhookWarnings(WebhooksOf(c))
+func validatingWebhookWarnings(c, _ *admissionregistrationv1.ValidatingWebhookConfiguration, root *field.Path) []string {
+	return webhookWarnings(WebhooksOf(c), root)
 }
 
 // webhookWarnings name the rules that can never match: the reviews by which webhooks themselves may be
 // authenticated and authorized are not sent to webhooks.
-func webhookWarnings(hooks []webhook) []string {
+func webhookWarnings(hooks []webhook, root *field.Path) []string {
 	var texts []string
 	for i := range hooks {
 		for j := range hooks[i].Rules {
-			at := field.NewPath("webhooks").Index(i).Child("rules").Index(j)
+			at := nth(child(nth(child(root, "webhooks"), i), "rules"), j)
 			for _, name := range neverMatched(&hooks[i].Rules[j].Rule) {
 				texts = append(texts, fmt.Sprintf("%s: %s is excluded from admission webhooks; this rule will have no effect", at, name))
 			}

@@ -7,6 +7,8 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"coracle/apiserver/crdvalidation"
 )
@@ -20,14 +22,16 @@ func apiextensionsKinds() []*Kind {
 			Categories:   inExtensions(),
 			Subresources: onlyStatus(),
 			Strategy: Strategy{
-				Default:              on(defaultDefinition),
-				PrepareForCreate:     on(prepareDefinition),
-				PrepareForUpdate:     onChange(prepareDefinitionChange),
-				ChecksMetadata:       true,
-				Validate:             check(crdvalidation.Validate),
-				Revalidate:           checkChange(crdvalidation.ValidateChange),
-				ValidateStatusUpdate: checkChange(func(d, _ *definition) errorList { return crdvalidation.ValidateStatus(d) }),
-				Warnings:             warnings(crdvalidation.Warnings),
+				Default:          on(defaultDefinition),
+				PrepareForCreate: on(prepareDefinition),
+				PrepareForUpdate: onChange(prepareDefinitionChange),
+				ChecksMetadata:   true,
+				Validate:         func(obj runtime.Object) errorList { return crdvalidation.Validate(obj.(*definition)) },
+				Revalidate: func(obj, old runtime.Object) errorList {
+					return crdvalidation.ValidateChange(obj.(*definition), old.(*definition))
+				},
+				ValidateStatusUpdate: func(obj, _ runtime.Object) errorList { return crdvalidation.ValidateStatus(obj.(*definition)) },
+				Warnings:             warnings(func(d, old *definition, _ *field.Path) []string { return crdvalidation.Warnings(d, old) }),
 				Generation:           true,
 				RequireVersion:       true,
 				Repeats:              true,

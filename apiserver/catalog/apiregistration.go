@@ -55,8 +55,8 @@ func prepareAPIService(a *apiregistrationv1.APIService) {
 }
 
 // Source of the sentences: k8s.io/kube-aggregator/pkg/apis/apiregistration/validation.
-func validateAPIService(a *apiregistrationv1.APIService) errorList {
-	s, at := &a.Spec, field.NewPath("spec")
+func validateAPIService(a *apiregistrationv1.APIService, root *field.Path) errorList {
+	s, at := &a.Spec, child(root, "spec")
 	errs := metavalidation.ValidateObjectMeta(&a.ObjectMeta, false, func(name string, _ bool) []string {
 		if wrong := path.IsValidPathSegmentName(name); len(wrong) > 0 {
 			return wrong
@@ -65,30 +65,30 @@ func validateAPIService(a *apiregistrationv1.APIService) errorList {
 			return []string{fmt.Sprintf("must be `spec.version+\".\"+spec.group`: %q", want)}
 		}
 		return nil
-	}, field.NewPath("metadata"))
+	}, child(root, "metadata"))
 	switch {
 	case s.Group != "":
-		errs = append(errs, invalidEach(at.Child("group"), s.Group, validation.IsDNS1123Subdomain(s.Group))...)
+		errs = append(errs, invalidEach(child(at, "group"), s.Group, validation.IsDNS1123Subdomain(s.Group))...)
 	case s.Version != "v1":
-		errs = append(errs, field.Required(at.Child("group"), "only v1 may have an empty group and it better be legacy kube"))
+		errs = append(errs, field.Required(child(at, "group"), "only v1 may have an empty group and it better be legacy kube"))
 	}
-	errs = append(errs, invalidEach(at.Child("version"), s.Version, validation.IsDNS1035Label(s.Version))...)
-	errs = append(errs, validatePriority(s.GroupPriorityMinimum, 20000, at.Child("groupPriorityMinimum"))...)
-	errs = append(errs, validatePriority(s.VersionPriority, 1000, at.Child("versionPriority"))...)
+	errs = append(errs, invalidEach(child(at, "version"), s.Version, validation.IsDNS1035Label(s.Version))...)
+	errs = append(errs, validatePriority(s.GroupPriorityMinimum, 20000, child(at, "groupPriorityMinimum"))...)
+	errs = append(errs, validatePriority(s.VersionPriority, 1000, child(at, "versionPriority"))...)
 	if s.Service == nil {
 		return append(errs, validateLocalAPIService(s, at)...)
 	}
 	if s.Service.Namespace == "" {
-		errs = append(errs, field.Required(at.Child("service", "namespace"), ""))
+		errs = append(errs, field.Required(child(at, "service", "namespace"), ""))
 	}
 	if s.Service.Name == "" {
-		errs = append(errs, field.Required(at.Child("service", "name"), ""))
+		errs = append(errs, field.Required(child(at, "service", "name"), ""))
 	}
 	for _, text := range validation.IsValidPortNum(int(value(s.Service.Port))) {
-		errs = append(errs, field.Invalid(at.Child("service", "port"), value(s.Service.Port), "port is not valid: "+text))
+		errs = append(errs, field.Invalid(child(at, "service", "port"), value(s.Service.Port), "port is not valid: "+text))
 	}
 	if s.InsecureSkipTLSVerify && len(s.CABundle) > 0 {
-		errs = append(errs, field.Invalid(at.Child("insecureSkipTLSVerify"), true, "may not be true if caBundle is present"))
+		errs = append(errs, field.Invalid(child(at, "insecureSkipTLSVerify"), true, "may not be true if caBundle is present"))
 	}
 	return errs
 }
@@ -104,21 +104,21 @@ func validatePriority(n, most int32, path *field.Path) errorList {
 func validateLocalAPIService(s *apiregistrationv1.APIServiceSpec, path *field.Path) errorList {
 	var errs errorList
 	if len(s.CABundle) > 0 {
-		errs = append(errs, field.Invalid(path.Child("caBundle"), fmt.Sprintf("%d bytes", len(s.CABundle)), "local APIServices may not have a caBundle"))
+		errs = append(errs, field.Invalid(child(path, "caBundle"), fmt.Sprintf("%d bytes", len(s.CABundle)), "local APIServices may not have a caBundle"))
 	}
 	if s.InsecureSkipTLSVerify {
-		errs = append(errs, field.Invalid(path.Child("insecureSkipTLSVerify"), true, "local APIServices may not have insecureSkipTLSVerify"))
+		errs = append(errs, field.Invalid(child(path, "insecureSkipTLSVerify"), true, "local APIServices may not have insecureSkipTLSVerify"))
 	}
 	return errs
 }
 
-func validateAPIServiceStatus(a, _ *apiregistrationv1.APIService) errorList {
+func validateAPIServiceStatus(a, _ *apiregistrationv1.APIService, root *field.Path) errorList {
 	var errs errorList
 	for i, c := range a.Status.Conditions {
 		switch c.Status {
 		case apiregistrationv1.ConditionTrue, apiregistrationv1.ConditionFalse, apiregistrationv1.ConditionUnknown:
 		default:
-			errs = append(errs, field.NotSupported(field.NewPath("status", "conditions").Index(i).Child("status"), c.Status, []apiregistrationv1.ConditionStatus{
+			errs = append(errs, field.NotSupported(child(nth(child(root, "status", "conditions"), i), "status"), c.Status, []apiregistrationv1.ConditionStatus{
 				apiregistrationv1.ConditionTrue, apiregistrationv1.ConditionFalse, apiregistrationv1.ConditionUnknown}))
 		}
 	}

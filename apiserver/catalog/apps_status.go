@@ -10,66 +10,66 @@ import (
 
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/apps/validation.
 
-func validateDeploymentStatus(d, old *appsv1.Deployment) errorList {
-	s, path := d.Status, field.NewPath("status")
-	errs := nonNegative(path.Child("observedGeneration"), s.ObservedGeneration)
-	errs = append(errs, nonNegative(path.Child("replicas"), s.Replicas)...)
-	errs = append(errs, nonNegative(path.Child("updatedReplicas"), s.UpdatedReplicas)...)
-	errs = append(errs, nonNegative(path.Child("readyReplicas"), s.ReadyReplicas)...)
-	errs = append(errs, nonNegative(path.Child("availableReplicas"), s.AvailableReplicas)...)
-	errs = append(errs, nonNegative(path.Child("unavailableReplicas"), s.UnavailableReplicas)...)
-	errs = append(errs, nonNegative(path.Child("terminatingReplicas"), value(s.TerminatingReplicas))...)
-	errs = append(errs, nonNegative(path.Child("collisionCount"), value(s.CollisionCount))...)
-	errs = append(errs, notMore(path.Child("updatedReplicas"), s.UpdatedReplicas, s.Replicas, "status.replicas")...)
-	errs = append(errs, notMore(path.Child("readyReplicas"), s.ReadyReplicas, s.Replicas, "status.replicas")...)
-	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.Replicas, "status.replicas")...)
-	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.ReadyReplicas, "readyReplicas")...)
-	return append(errs, onlyGrows(path.Child("collisionCount"), s.CollisionCount, old.Status.CollisionCount)...)
+func validateDeploymentStatus(d, old *appsv1.Deployment, root *field.Path) errorList {
+	s, path := d.Status, child(root, "status")
+	errs := nonNegative(child(path, "observedGeneration"), s.ObservedGeneration)
+	errs = append(errs, nonNegative(child(path, "replicas"), s.Replicas)...)
+	errs = append(errs, nonNegative(child(path, "updatedReplicas"), s.UpdatedReplicas)...)
+	errs = append(errs, nonNegative(child(path, "readyReplicas"), s.ReadyReplicas)...)
+	errs = append(errs, nonNegative(child(path, "availableReplicas"), s.AvailableReplicas)...)
+	errs = append(errs, nonNegative(child(path, "unavailableReplicas"), s.UnavailableReplicas)...)
+	errs = append(errs, nonNegative(child(path, "terminatingReplicas"), value(s.TerminatingReplicas))...)
+	errs = append(errs, nonNegative(child(path, "collisionCount"), value(s.CollisionCount))...)
+	errs = append(errs, notMore(child(path, "updatedReplicas"), s.UpdatedReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(child(path, "readyReplicas"), s.ReadyReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(child(path, "availableReplicas"), s.AvailableReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(child(path, "availableReplicas"), s.AvailableReplicas, s.ReadyReplicas, "readyReplicas")...)
+	return append(errs, onlyGrows(child(path, "collisionCount"), s.CollisionCount, old.Status.CollisionCount)...)
 }
 
-func validateReplicaSetStatus(r, _ *appsv1.ReplicaSet) errorList {
-	s, path := r.Status, field.NewPath("status")
-	errs := nonNegative(path.Child("replicas"), s.Replicas)
-	errs = append(errs, nonNegative(path.Child("fullyLabeledReplicas"), s.FullyLabeledReplicas)...)
-	errs = append(errs, nonNegative(path.Child("readyReplicas"), s.ReadyReplicas)...)
-	errs = append(errs, nonNegative(path.Child("availableReplicas"), s.AvailableReplicas)...)
-	errs = append(errs, nonNegative(path.Child("observedGeneration"), s.ObservedGeneration)...)
-	errs = append(errs, nonNegative(path.Child("terminatingReplicas"), value(s.TerminatingReplicas))...)
-	errs = append(errs, notMore(path.Child("fullyLabeledReplicas"), s.FullyLabeledReplicas, s.Replicas, "status.replicas")...)
-	errs = append(errs, notMore(path.Child("readyReplicas"), s.ReadyReplicas, s.Replicas, "status.replicas")...)
-	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.Replicas, "status.replicas")...)
-	return append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.ReadyReplicas, "readyReplicas")...)
+func validateReplicaSetStatus(r, _ *appsv1.ReplicaSet, root *field.Path) errorList {
+	s, path := r.Status, child(root, "status")
+	errs := nonNegative(child(path, "replicas"), s.Replicas)
+	errs = append(errs, nonNegative(child(path, "fullyLabeledReplicas"), s.FullyLabeledReplicas)...)
+	errs = append(errs, nonNegative(child(path, "readyReplicas"), s.ReadyReplicas)...)
+	errs = append(errs, nonNegative(child(path, "availableReplicas"), s.AvailableReplicas)...)
+	errs = append(errs, nonNegative(child(path, "observedGeneration"), s.ObservedGeneration)...)
+	errs = append(errs, nonNegative(child(path, "terminatingReplicas"), value(s.TerminatingReplicas))...)
+	errs = append(errs, notMore(child(path, "fullyLabeledReplicas"), s.FullyLabeledReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(child(path, "readyReplicas"), s.ReadyReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(child(path, "availableReplicas"), s.AvailableReplicas, s.Replicas, "status.replicas")...)
+	return append(errs, notMore(child(path, "availableReplicas"), s.AvailableReplicas, s.ReadyReplicas, "readyReplicas")...)
 }
 
-func validateDaemonSetStatus(d, old *appsv1.DaemonSet) errorList {
-	s, path := d.Status, field.NewPath("status")
-	errs := nonNegative(path.Child("currentNumberScheduled"), s.CurrentNumberScheduled)
-	errs = append(errs, nonNegative(path.Child("numberMisscheduled"), s.NumberMisscheduled)...)
-	errs = append(errs, nonNegative(path.Child("desiredNumberScheduled"), s.DesiredNumberScheduled)...)
-	errs = append(errs, nonNegative(path.Child("numberReady"), s.NumberReady)...)
-	errs = append(errs, nonNegative(path.Child("observedGeneration"), s.ObservedGeneration)...)
-	errs = append(errs, nonNegative(path.Child("updatedNumberScheduled"), s.UpdatedNumberScheduled)...)
-	errs = append(errs, nonNegative(path.Child("numberAvailable"), s.NumberAvailable)...)
-	errs = append(errs, nonNegative(path.Child("numberUnavailable"), s.NumberUnavailable)...)
-	errs = append(errs, nonNegative(path.Child("collisionCount"), value(s.CollisionCount))...)
-	return append(errs, onlyGrows(path.Child("collisionCount"), s.CollisionCount, old.Status.CollisionCount)...)
+func validateDaemonSetStatus(d, old *appsv1.DaemonSet, root *field.Path) errorList {
+	s, path := d.Status, child(root, "status")
+	errs := nonNegative(child(path, "currentNumberScheduled"), s.CurrentNumberScheduled)
+	errs = append(errs, nonNegative(child(path, "numberMisscheduled"), s.NumberMisscheduled)...)
+	errs = append(errs, nonNegative(child(path, "desiredNumberScheduled"), s.DesiredNumberScheduled)...)
+	errs = append(errs, nonNegative(child(path, "numberReady"), s.NumberReady)...)
+	errs = append(errs, nonNegative(child(path, "observedGeneration"), s.ObservedGeneration)...)
+	errs = append(errs, nonNegative(child(path, "updatedNumberScheduled"), s.UpdatedNumberScheduled)...)
+	errs = append(errs, nonNegative(child(path, "numberAvailable"), s.NumberAvailable)...)
+	errs = append(errs, nonNegative(child(path, "numberUnavailable"), s.NumberUnavailable)...)
+	errs = append(errs, nonNegative(child(path, "collisionCount"), value(s.CollisionCount))...)
+	return append(errs, onlyGrows(child(path, "collisionCount"), s.CollisionCount, old.Status.CollisionCount)...)
 }
 
-func validateStatefulSetStatus(d, old *appsv1.StatefulSet) errorList {
-	s, path := d.Status, field.NewPath("status")
-	errs := nonNegative(path.Child("replicas"), s.Replicas)
-	errs = append(errs, nonNegative(path.Child("readyReplicas"), s.ReadyReplicas)...)
-	errs = append(errs, nonNegative(path.Child("currentReplicas"), s.CurrentReplicas)...)
-	errs = append(errs, nonNegative(path.Child("updatedReplicas"), s.UpdatedReplicas)...)
-	errs = append(errs, nonNegative(path.Child("availableReplicas"), s.AvailableReplicas)...)
-	errs = append(errs, nonNegative(path.Child("observedGeneration"), s.ObservedGeneration)...)
-	errs = append(errs, nonNegative(path.Child("collisionCount"), value(s.CollisionCount))...)
-	errs = append(errs, notMore(path.Child("readyReplicas"), s.ReadyReplicas, s.Replicas, "status.replicas")...)
-	errs = append(errs, notMore(path.Child("currentReplicas"), s.CurrentReplicas, s.Replicas, "status.replicas")...)
-	errs = append(errs, notMore(path.Child("updatedReplicas"), s.UpdatedReplicas, s.Replicas, "status.replicas")...)
-	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.Replicas, "status.replicas")...)
-	errs = append(errs, notMore(path.Child("availableReplicas"), s.AvailableReplicas, s.ReadyReplicas, "status.readyReplicas")...)
-	return append(errs, onlyGrows(path.Child("collisionCount"), s.CollisionCount, old.Status.CollisionCount)...)
+func validateStatefulSetStatus(d, old *appsv1.StatefulSet, root *field.Path) errorList {
+	s, path := d.Status, child(root, "status")
+	errs := nonNegative(child(path, "replicas"), s.Replicas)
+	errs = append(errs, nonNegative(child(path, "readyReplicas"), s.ReadyReplicas)...)
+	errs = append(errs, nonNegative(child(path, "currentReplicas"), s.CurrentReplicas)...)
+	errs = append(errs, nonNegative(child(path, "updatedReplicas"), s.UpdatedReplicas)...)
+	errs = append(errs, nonNegative(child(path, "availableReplicas"), s.AvailableReplicas)...)
+	errs = append(errs, nonNegative(child(path, "observedGeneration"), s.ObservedGeneration)...)
+	errs = append(errs, nonNegative(child(path, "collisionCount"), value(s.CollisionCount))...)
+	errs = append(errs, notMore(child(path, "readyReplicas"), s.ReadyReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(child(path, "currentReplicas"), s.CurrentReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(child(path, "updatedReplicas"), s.UpdatedReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(child(path, "availableReplicas"), s.AvailableReplicas, s.Replicas, "status.replicas")...)
+	errs = append(errs, notMore(child(path, "availableReplicas"), s.AvailableReplicas, s.ReadyReplicas, "status.readyReplicas")...)
+	return append(errs, onlyGrows(child(path, "collisionCount"), s.CollisionCount, old.Status.CollisionCount)...)
 }
 
 func notMore(path *field.Path, n, limit int32, limitName string) errorList {
@@ -88,43 +88,43 @@ func onlyGrows(path *field.Path, n, old *int32) errorList {
 
 // Warnings of the workloads.
 
-func deploymentWarnings(d, old *appsv1.Deployment) []string {
+func deploymentWarnings(d, old *appsv1.Deployment, root *field.Path) []string {
 	if old != nil {
 		if d.Generation == old.Generation {
 			return nil
 		}
-		return templateWarnings(&d.Spec.Template, &old.Spec.Template, field.NewPath("spec", "template"))
+		return templateWarnings(&d.Spec.Template, &old.Spec.Template, child(root, "spec", "template"))
 	}
-	return append(podNameWarning(d.Name), templateWarnings(&d.Spec.Template, nil, field.NewPath("spec", "template"))...)
+	return append(podNameWarning(d.Name), templateWarnings(&d.Spec.Template, nil, child(root, "spec", "template"))...)
 }
 
-func replicaSetWarnings(r, old *appsv1.ReplicaSet) []string {
+func replicaSetWarnings(r, old *appsv1.ReplicaSet, root *field.Path) []string {
 	if old != nil {
 		if r.Generation == old.Generation {
 			return nil
 		}
-		return templateWarnings(&r.Spec.Template, &old.Spec.Template, field.NewPath("spec", "template"))
+		return templateWarnings(&r.Spec.Template, &old.Spec.Template, child(root, "spec", "template"))
 	}
-	return append(podNameWarning(r.Name), templateWarnings(&r.Spec.Template, nil, field.NewPath("spec", "template"))...)
+	return append(podNameWarning(r.Name), templateWarnings(&r.Spec.Template, nil, child(root, "spec", "template"))...)
 }
 
-func daemonSetWarnings(d, old *appsv1.DaemonSet) []string {
+func daemonSetWarnings(d, old *appsv1.DaemonSet, root *field.Path) []string {
 	if old == nil {
-		return templateWarnings(&d.Spec.Template, nil, field.NewPath("spec", "template"))
+		return templateWarnings(&d.Spec.Template, nil, child(root, "spec", "template"))
 	}
 	if templateGeneration(d) == templateGeneration(old) {
 		return nil
 	}
-	return templateWarnings(&d.Spec.Template, &old.Spec.Template, field.NewPath("spec", "template"))
+	return templateWarnings(&d.Spec.Template, &old.Spec.Template, child(root, "spec", "template"))
 }
 
-func statefulSetWarnings(s, old *appsv1.StatefulSet) []string {
+func statefulSetWarnings(s, old *appsv1.StatefulSet, root *field.Path) []string {
 	var warnings []string
 	switch {
 	case old == nil:
-		warnings = templateWarnings(&s.Spec.Template, nil, field.NewPath("spec", "template"))
+		warnings = templateWarnings(&s.Spec.Template, nil, child(root, "spec", "template"))
 	case s.Generation != old.Generation:
-		warnings = templateWarnings(&s.Spec.Template, &old.Spec.Template, field.NewPath("spec", "template"))
+		warnings = templateWarnings(&s.Spec.Template, &old.Spec.Template, child(root, "spec", "template"))
 	}
 	if n := s.Spec.RevisionHistoryLimit; n != nil && *n < 0 {
 		warnings = append(warnings, "spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")

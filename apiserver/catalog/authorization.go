@@ -35,73 +35,73 @@ func authorizationKinds() []*Kind {
 
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/authorization/validation.
 
-func validateSubjectAccessReview(r *authorizationv1.SubjectAccessReview) errorList {
-	return append(validateAccessSpec(r.Spec), emptyMetadata(r.ObjectMeta, "must be empty")...)
+func validateSubjectAccessReview(r *authorizationv1.SubjectAccessReview, root *field.Path) errorList {
+	return append(validateAccessSpec(r.Spec, root), emptyMetadata(r.ObjectMeta, "must be empty", root)...)
 }
 
-func validateSelfSubjectAccessReview(r *authorizationv1.SelfSubjectAccessReview) errorList {
-	errs := validateAttributes(r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes)
-	errs = append(errs, validateSelectors(r.Spec.ResourceAttributes)...)
-	return append(errs, emptyMetadata(r.ObjectMeta, "must be empty")...)
+func validateSelfSubjectAccessReview(r *authorizationv1.SelfSubjectAccessReview, root *field.Path) errorList {
+	errs := validateAttributes(r.Spec.ResourceAttributes, r.Spec.NonResourceAttributes, root)
+	errs = append(errs, validateSelectors(r.Spec.ResourceAttributes, root)...)
+	return append(errs, emptyMetadata(r.ObjectMeta, "must be empty", root)...)
 }
 
-func validateLocalSubjectAccessReview(r *authorizationv1.LocalSubjectAccessReview) errorList {
-	errs := validateAccessSpec(r.Spec)
+func validateLocalSubjectAccessReview(r *authorizationv1.LocalSubjectAccessReview, root *field.Path) errorList {
+	errs := validateAccessSpec(r.Spec, root)
 	m := *r.ObjectMeta.DeepCopy()
 	m.Namespace = ""
-	errs = append(errs, emptyMetadata(m, "must be empty except for namespace")...)
+	errs = append(errs, emptyMetadata(m, "must be empty except for namespace", root)...)
 	if a := r.Spec.ResourceAttributes; a != nil && a.Namespace != r.Namespace {
-		errs = append(errs, field.Invalid(field.NewPath("spec.resourceAttributes.namespace"), a.Namespace, "must match metadata.namespace"))
+		errs = append(errs, field.Invalid(child(root, "spec.resourceAttributes.namespace"), a.Namespace, "must match metadata.namespace"))
 	}
 	if a := r.Spec.NonResourceAttributes; a != nil {
-		errs = append(errs, field.Invalid(field.NewPath("spec.nonResourceAttributes"), internalForm(a), "disallowed on this kind of request"))
+		errs = append(errs, field.Invalid(child(root, "spec.nonResourceAttributes"), internalForm(a), "disallowed on this kind of request"))
 	}
 	return errs
 }
 
-func emptyMetadata(m metav1.ObjectMeta, text string) errorList {
+func emptyMetadata(m metav1.ObjectMeta, text string, root *field.Path) errorList {
 	m.ManagedFields = nil
 	if equality.Semantic.DeepEqual(metav1.ObjectMeta{}, m) {
 		return nil
 	}
-	return errorList{field.Invalid(field.NewPath("metadata"), m, text)}
+	return errorList{field.Invalid(child(root, "metadata"), m, text)}
 }
 
-func validateAccessSpec(s authorizationv1.SubjectAccessReviewSpec) errorList {
-	errs := validateAttributes(s.ResourceAttributes, s.NonResourceAttributes)
+func validateAccessSpec(s authorizationv1.SubjectAccessReviewSpec, root *field.Path) errorList {
+	errs := validateAttributes(s.ResourceAttributes, s.NonResourceAttributes, root)
 	if s.User == "" && len(s.Groups) == 0 {
-		errs = append(errs, field.Invalid(field.NewPath("spec", "user"), s.User, "at least one of user or group must be specified"))
+		errs = append(errs, field.Invalid(child(root, "spec", "user"), s.User, "at least one of user or group must be specified"))
 	}
-	return append(errs, validateSelectors(s.ResourceAttributes)...)
+	return append(errs, validateSelectors(s.ResourceAttributes, root)...)
 }
 
-func validateAttributes(resource *authorizationv1.ResourceAttributes, other *authorizationv1.NonResourceAttributes) errorList {
+func validateAttributes(resource *authorizationv1.ResourceAttributes, other *authorizationv1.NonResourceAttributes, root *field.Path) errorList {
 	if (resource == nil) != (other == nil) {
 		return nil
 	}
-	return errorList{field.Invalid(field.NewPath("spec"), internalForm(other), "exactly one of nonResourceAttributes or resourceAttributes must be specified")}
+	return errorList{field.Invalid(child(root, "spec"), internalForm(other), "exactly one of nonResourceAttributes or resourceAttributes must be specified")}
 }
 
-func validateSelectors(a *authorizationv1.ResourceAttributes) errorList {
+func validateSelectors(a *authorizationv1.ResourceAttributes, root *field.Path) errorList {
 	if a == nil {
 		return nil
 	}
 	var errs errorList
-	path := field.NewPath("spec.resourceAttributes")
+	path := child(root, "spec.resourceAttributes")
 	if s := a.FieldSelector; s != nil {
-		at := path.Child("fieldSelector")
+		at := child(path, "fieldSelector")
 		errs = append(errs, oneSelector(at, s.RawSelector, len(s.Requirements))...)
 		for i, r := range s.Requirements {
 			errs = append(errs, metav1validation.ValidateFieldSelectorRequirement(r,
-				metav1validation.FieldSelectorValidationOptions{AllowUnknownOperatorInRequirement: true}, at.Child("requirements").Index(i))...)
+				metav1validation.FieldSelectorValidationOptions{AllowUnknownOperatorInRequirement: true}, nth(child(at, "requirements"), i))...)
 		}
 	}
 	if s := a.LabelSelector; s != nil {
-		at := path.Child("labelSelector")
+		at := child(path, "labelSelector")
 		errs = append(errs, oneSelector(at, s.RawSelector, len(s.Requirements))...)
 		for i, r := range s.Requirements {
 			errs = append(errs, metav1validation.ValidateLabelSelectorRequirement(r,
-				metav1validation.LabelSelectorValidationOptions{AllowUnknownOperatorInRequirement: true}, at.Child("requirements").Index(i))...)
+				metav1validation.LabelSelectorValidationOptions{AllowUnknownOperatorInRequirement: true}, nth(child(at, "requirements"), i))...)
 		}
 	}
 	return errs
@@ -110,9 +110,9 @@ func validateSelectors(a *authorizationv1.ResourceAttributes) errorList {
 func oneSelector(path *field.Path, raw string, requirements int) errorList {
 	switch {
 	case raw != "" && requirements > 0:
-		return errorList{field.Invalid(path.Child("rawSelector"), raw, "may not specified at the same time as requirements")}
+		return errorList{field.Invalid(child(path, "rawSelector"), raw, "may not specified at the same time as requirements")}
 	case raw == "" && requirements == 0:
-		return errorList{field.Required(path.Child("requirements"), fmt.Sprintf("when %s is specified, requirements or rawSelector is required", path))}
+		return errorList{field.Required(child(path, "requirements"), fmt.Sprintf("when %s is specified, requirements or rawSelector is required", path))}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 type (
@@ -29,7 +30,7 @@ func autoscalingKinds() []*Kind {
 					dropRoundTrip(&h.ObjectMeta)
 				}),
 				PrepareForUpdate:     onChange(func(h, _ *hpaV2) { dropRoundTrip(&h.ObjectMeta) }),
-				Validate:             check(func(h *hpaV2) errorList { return validateHPA(h, nil) }),
+				Validate:             check(func(h *hpaV2, root *field.Path) errorList { return validateHPA(h, nil, root) }),
 				Revalidate:           checkChange(validateHPA),
 				ValidateStatusUpdate: checkChange(validateHPAStatus),
 				Generation:           true,
@@ -47,12 +48,14 @@ func autoscalingKinds() []*Kind {
 			ToStored:     storedHPA,
 			FromStored:   func(obj runtime.Object) (runtime.Object, error) { return hpaToV1(obj.(*hpaV2)) },
 			Strategy: Strategy{
-				Default:              on(defaultHPAV1),
-				PrepareForCreate:     on(prepareNewHPAV1),
-				Validate:             check(func(h *hpaV1) errorList { return validateHPA(hpaToV2(h), nil) }),
-				Revalidate:           checkChange(func(h, old *hpaV1) errorList { return validateHPA(hpaToV2(h), hpaToV2(old)) }),
-				ValidateStatusUpdate: checkChange(func(h, old *hpaV1) errorList { return validateHPAStatus(hpaToV2(h), hpaToV2(old)) }),
-				Generation:           true,
+				Default:          on(defaultHPAV1),
+				PrepareForCreate: on(prepareNewHPAV1),
+				Validate:         check(func(h *hpaV1, root *field.Path) errorList { return validateHPA(hpaToV2(h), nil, root) }),
+				Revalidate:       checkChange(func(h, old *hpaV1, root *field.Path) errorList { return validateHPA(hpaToV2(h), hpaToV2(old), root) }),
+				ValidateStatusUpdate: checkChange(func(h, old *hpaV1, root *field.Path) errorList {
+					return validateHPAStatus(hpaToV2(h), hpaToV2(old), root)
+				}),
+				Generation: true,
 			},
 			Table: hpaTable(hpaToV2),
 		}),

@@ -16,7 +16,7 @@ func validateMetrics(s *autoscalingv2.HorizontalPodAutoscalerSpec, version refVe
 	outside := false // a metric that exists even without pods
 	for i := range s.Metrics {
 		m := &s.Metrics[i]
-		errs = append(errs, validateMetric(m, version, path.Index(i))...)
+		errs = append(errs, validateMetric(m, version, nth(path, i))...)
 		outside = outside || m.Type == autoscalingv2.ObjectMetricSourceType || m.Type == autoscalingv2.ExternalMetricSourceType
 	}
 	if s.MinReplicas != nil && *s.MinReplicas == 0 && !outside {
@@ -39,20 +39,20 @@ func validateMetric(m *autoscalingv2.MetricSpec, version refVersion, path *field
 		autoscalingv2.PodsMetricSourceType, autoscalingv2.ResourceMetricSourceType,
 	}
 	sources := []metricSource{
-		{autoscalingv2.ObjectMetricSourceType, "object", m.Object != nil, func() errorList { return validateObjectMetric(m.Object, version, path.Child("object")) }},
-		{autoscalingv2.ExternalMetricSourceType, "external", m.External != nil, func() errorList { return validateExternalMetric(m.External, path.Child("external")) }},
-		{autoscalingv2.PodsMetricSourceType, "pods", m.Pods != nil, func() errorList { return validatePodsMetric(m.Pods, path.Child("pods")) }},
-		{autoscalingv2.ResourceMetricSourceType, "resource", m.Resource != nil, func() errorList { return validateResourceMetric(m.Resource, path.Child("resource")) }},
+		{autoscalingv2.ObjectMetricSourceType, "object", m.Object != nil, func() errorList { return validateObjectMetric(m.Object, version, child(path, "object")) }},
+		{autoscalingv2.ExternalMetricSourceType, "external", m.External != nil, func() errorList { return validateExternalMetric(m.External, child(path, "external")) }},
+		{autoscalingv2.PodsMetricSourceType, "pods", m.Pods != nil, func() errorList { return validatePodsMetric(m.Pods, child(path, "pods")) }},
+		{autoscalingv2.ResourceMetricSourceType, "resource", m.Resource != nil, func() errorList { return validateResourceMetric(m.Resource, child(path, "resource")) }},
 		{autoscalingv2.ContainerResourceMetricSourceType, "containerResource", m.ContainerResource != nil, func() errorList {
-			return validateContainerMetric(m.ContainerResource, path.Child("containerResource"))
+			return validateContainerMetric(m.ContainerResource, child(path, "containerResource"))
 		}},
 	}
 	var errs errorList
 	if m.Type == "" {
-		errs = append(errs, field.Required(path.Child("type"), "must specify a metric source type"))
+		errs = append(errs, field.Required(child(path, "type"), "must specify a metric source type"))
 	}
 	if !slices.Contains(known, m.Type) {
-		errs = append(errs, field.NotSupported(path.Child("type"), m.Type, known))
+		errs = append(errs, field.NotSupported(child(path, "type"), m.Type, known))
 	}
 	present := 0
 	for _, s := range sources {
@@ -64,45 +64,45 @@ func validateMetric(m *autoscalingv2.MetricSpec, version refVersion, path *field
 		}
 	}
 	if at := slices.IndexFunc(sources, func(s metricSource) bool { return s.typ == m.Type }); at < 0 {
-		errs = append(errs, field.NotSupported(path.Child("type"), m.Type, known))
+		errs = append(errs, field.NotSupported(child(path, "type"), m.Type, known))
 	} else if !sources[at].set {
-		errs = append(errs, field.Required(path.Child(sources[at].field), "must populate information for the given metric source"))
+		errs = append(errs, field.Required(child(path, sources[at].field), "must populate information for the given metric source"))
 	}
 	for _, s := range sources {
 		if present > 1 && s.set && s.typ != m.Type {
-			errs = append(errs, field.Forbidden(path.Child(s.field), "must populate the given metric source only"))
+			errs = append(errs, field.Forbidden(child(path, s.field), "must populate the given metric source only"))
 		}
 	}
 	return errs
 }
 
 func validateObjectMetric(m *autoscalingv2.ObjectMetricSource, version refVersion, path *field.Path) errorList {
-	errs := validateRef(m.DescribedObject, version, path.Child("describedObject"))
-	errs = append(errs, validateMetricName(m.Metric, path.Child("metric"))...)
-	errs = append(errs, validateTarget(m.Target, path.Child("target"))...)
+	errs := validateRef(m.DescribedObject, version, child(path, "describedObject"))
+	errs = append(errs, validateMetricName(m.Metric, child(path, "metric"))...)
+	errs = append(errs, validateTarget(m.Target, child(path, "target"))...)
 	if m.Target.Value == nil && m.Target.AverageValue == nil {
-		errs = append(errs, field.Required(path.Child("target", "averageValue"), "must set either a target value or averageValue"))
+		errs = append(errs, field.Required(child(path, "target", "averageValue"), "must set either a target value or averageValue"))
 	}
 	return errs
 }
 
 func validateExternalMetric(m *autoscalingv2.ExternalMetricSource, path *field.Path) errorList {
-	errs := validateMetricName(m.Metric, path.Child("metric"))
-	errs = append(errs, validateTarget(m.Target, path.Child("target"))...)
+	errs := validateMetricName(m.Metric, child(path, "metric"))
+	errs = append(errs, validateTarget(m.Target, child(path, "target"))...)
 	switch {
 	case m.Target.Value == nil && m.Target.AverageValue == nil:
-		errs = append(errs, field.Required(path.Child("target", "averageValue"), "must set either a target value for metric or a per-pod target"))
+		errs = append(errs, field.Required(child(path, "target", "averageValue"), "must set either a target value for metric or a per-pod target"))
 	case m.Target.Value != nil && m.Target.AverageValue != nil:
-		errs = append(errs, field.Forbidden(path.Child("target", "value"), "may not set both a target value for metric and a per-pod target"))
+		errs = append(errs, field.Forbidden(child(path, "target", "value"), "may not set both a target value for metric and a per-pod target"))
 	}
 	return errs
 }
 
 func validatePodsMetric(m *autoscalingv2.PodsMetricSource, path *field.Path) errorList {
-	errs := validateMetricName(m.Metric, path.Child("metric"))
-	errs = append(errs, validateTarget(m.Target, path.Child("target"))...)
+	errs := validateMetricName(m.Metric, child(path, "metric"))
+	errs = append(errs, validateTarget(m.Target, child(path, "target"))...)
 	if m.Target.AverageValue == nil {
-		errs = append(errs, field.Required(path.Child("target", "averageValue"), "must specify a positive target averageValue"))
+		errs = append(errs, field.Required(child(path, "target", "averageValue"), "must specify a positive target averageValue"))
 	}
 	return errs
 }
@@ -110,33 +110,33 @@ func validatePodsMetric(m *autoscalingv2.PodsMetricSource, path *field.Path) err
 func validateResourceMetric(m *autoscalingv2.ResourceMetricSource, path *field.Path) errorList {
 	var errs errorList
 	if m.Name == "" {
-		errs = append(errs, field.Required(path.Child("name"), "must specify a resource name"))
+		errs = append(errs, field.Required(child(path, "name"), "must specify a resource name"))
 	}
-	return append(errs, validateResourceTarget(m.Target, path.Child("target"))...)
+	return append(errs, validateResourceTarget(m.Target, child(path, "target"))...)
 }
 
 func validateContainerMetric(m *autoscalingv2.ContainerResourceMetricSource, path *field.Path) errorList {
 	var errs errorList
 	if m.Name == "" {
-		errs = append(errs, field.Required(path.Child("name"), "must specify a resource name"))
+		errs = append(errs, field.Required(child(path, "name"), "must specify a resource name"))
 	} else {
-		errs = append(errs, validateContainerResourceName(m.Name, path.Child("name"))...)
+		errs = append(errs, validateContainerResourceName(m.Name, child(path, "name"))...)
 	}
 	if m.Container == "" {
-		errs = append(errs, field.Required(path.Child("container"), "must specify a container"))
+		errs = append(errs, field.Required(child(path, "container"), "must specify a container"))
 	} else {
-		errs = append(errs, invalidEach(path.Child("container"), m.Container, validation.IsDNS1123Label(m.Container))...)
+		errs = append(errs, invalidEach(child(path, "container"), m.Container, validation.IsDNS1123Label(m.Container))...)
 	}
-	return append(errs, validateResourceTarget(m.Target, path.Child("target"))...)
+	return append(errs, validateResourceTarget(m.Target, child(path, "target"))...)
 }
 
 func validateResourceTarget(t autoscalingv2.MetricTarget, path *field.Path) errorList {
 	errs := validateTarget(t, path)
 	switch {
 	case t.AverageUtilization == nil && t.AverageValue == nil:
-		errs = append(errs, field.Required(path.Child("averageUtilization"), "must set either a target raw value or a target utilization"))
+		errs = append(errs, field.Required(child(path, "averageUtilization"), "must set either a target raw value or a target utilization"))
 	case t.AverageUtilization != nil && t.AverageValue != nil:
-		errs = append(errs, field.Forbidden(path.Child("averageValue"), "may not set both a target raw value and a target utilization"))
+		errs = append(errs, field.Forbidden(child(path, "averageValue"), "may not set both a target raw value and a target utilization"))
 	}
 	return errs
 }
@@ -144,29 +144,29 @@ func validateResourceTarget(t autoscalingv2.MetricTarget, path *field.Path) erro
 func validateTarget(t autoscalingv2.MetricTarget, path *field.Path) errorList {
 	var errs errorList
 	if t.Type == "" {
-		errs = append(errs, field.Required(path.Child("type"), "must specify a metric target type"))
+		errs = append(errs, field.Required(child(path, "type"), "must specify a metric target type"))
 	}
 	known := []autoscalingv2.MetricTargetType{autoscalingv2.UtilizationMetricType, autoscalingv2.ValueMetricType, autoscalingv2.AverageValueMetricType}
 	if !slices.Contains(known, t.Type) {
-		errs = append(errs, field.Invalid(path.Child("type"), t.Type, "must be either Utilization, Value, or AverageValue"))
+		errs = append(errs, field.Invalid(child(path, "type"), t.Type, "must be either Utilization, Value, or AverageValue"))
 	}
 	if t.Value != nil && t.Value.Sign() != 1 {
-		errs = append(errs, field.Invalid(path.Child("value"), t.Value, "must be positive"))
+		errs = append(errs, field.Invalid(child(path, "value"), t.Value, "must be positive"))
 	}
 	if t.AverageValue != nil && t.AverageValue.Sign() != 1 {
-		errs = append(errs, field.Invalid(path.Child("averageValue"), t.AverageValue, "must be positive"))
+		errs = append(errs, field.Invalid(child(path, "averageValue"), t.AverageValue, "must be positive"))
 	}
 	if n := t.AverageUtilization; n != nil && *n < 1 {
-		errs = append(errs, field.Invalid(path.Child("averageUtilization"), *n, "must be greater than 0"))
+		errs = append(errs, field.Invalid(child(path, "averageUtilization"), *n, "must be greater than 0"))
 	}
 	return errs
 }
 
 func validateMetricName(m autoscalingv2.MetricIdentifier, path *field.Path) errorList {
 	if m.Name == "" {
-		return errorList{field.Required(path.Child("name"), "must specify a metric name")}
+		return errorList{field.Required(child(path, "name"), "must specify a metric name")}
 	}
-	return invalidEach(path.Child("name"), m.Name, content.IsPathSegmentName(m.Name))
+	return invalidEach(child(path, "name"), m.Name, content.IsPathSegmentName(m.Name))
 }
 
 // validateContainerResourceName checks the name of what a container can request: cpu, memory,

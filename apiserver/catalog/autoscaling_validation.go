@@ -14,30 +14,30 @@ import (
 // Source of the sentences and limits: k8s.io/kubernetes/pkg/apis/autoscaling/validation.
 
 // validateHPA checks an autoscaler; old is nil at creation.
-func validateHPA(h, old *hpaV2) errorList {
-	s, path := &h.Spec, field.NewPath("spec")
+func validateHPA(h, old *hpaV2, root *field.Path) errorList {
+	s, path := &h.Spec, child(root, "spec")
 	var errs errorList
 	if n := s.MinReplicas; n != nil && *n < 0 {
-		errs = append(errs, declared(field.Invalid(path.Child("minReplicas"), *n, "must be greater than or equal to 0"))...)
+		errs = append(errs, declared(field.Invalid(child(path, "minReplicas"), *n, "must be greater than or equal to 0"))...)
 	}
 	switch {
 	case s.MaxReplicas == 0:
-		errs = append(errs, required(path.Child("maxReplicas"), true)...)
+		errs = append(errs, required(child(path, "maxReplicas"), true)...)
 	case s.MaxReplicas < 0:
-		errs = append(errs, declared(field.Invalid(path.Child("maxReplicas"), s.MaxReplicas, "must be greater than or equal to 1"))...)
+		errs = append(errs, declared(field.Invalid(child(path, "maxReplicas"), s.MaxReplicas, "must be greater than or equal to 1"))...)
 	}
 	if s.MinReplicas != nil && s.MaxReplicas < *s.MinReplicas {
-		errs = append(errs, field.Invalid(path.Child("maxReplicas"), s.MaxReplicas, "must be greater than or equal to `minReplicas`"))
+		errs = append(errs, field.Invalid(child(path, "maxReplicas"), s.MaxReplicas, "must be greater than or equal to `minReplicas`"))
 	}
 	version := refVersion{needsGroup: s.ScaleTargetRef.Kind != "ReplicationController"}
 	if old != nil && old.Spec.ScaleTargetRef.APIVersion == s.ScaleTargetRef.APIVersion && old.Spec.ScaleTargetRef.Kind == s.ScaleTargetRef.Kind {
 		version.any = true
 	}
-	errs = append(errs, validateRef(s.ScaleTargetRef, version, path.Child("scaleTargetRef"))...)
-	errs = append(errs, validateMetrics(s, refVersion{any: hadBadRef(old)}, path.Child("metrics"))...)
+	errs = append(errs, validateRef(s.ScaleTargetRef, version, child(path, "scaleTargetRef"))...)
+	errs = append(errs, validateMetrics(s, refVersion{any: hadBadRef(old)}, child(path, "metrics"))...)
 	if s.Behavior != nil {
-		errs = append(errs, validateScalingRules(s.Behavior.ScaleUp, path.Child("behavior", "scaleUp"))...)
-		errs = append(errs, validateScalingRules(s.Behavior.ScaleDown, path.Child("behavior", "scaleDown"))...)
+		errs = append(errs, validateScalingRules(s.Behavior.ScaleUp, child(path, "behavior", "scaleUp"))...)
+		errs = append(errs, validateScalingRules(s.Behavior.ScaleDown, child(path, "behavior", "scaleDown"))...)
 	}
 	return errs
 }
@@ -67,10 +67,10 @@ func (v refVersion) check(apiVersion string) error {
 }
 
 func validateRef(ref autoscalingv2.CrossVersionObjectReference, version refVersion, path *field.Path) errorList {
-	errs := pathSegment(path.Child("kind"), ref.Kind)
-	errs = append(errs, pathSegment(path.Child("name"), ref.Name)...)
+	errs := pathSegment(child(path, "kind"), ref.Kind)
+	errs = append(errs, pathSegment(child(path, "name"), ref.Name)...)
 	if err := version.check(ref.APIVersion); err != nil {
-		errs = append(errs, field.Invalid(path.Child("apiVersion"), ref.APIVersion, err.Error()))
+		errs = append(errs, field.Invalid(child(path, "apiVersion"), ref.APIVersion, err.Error()))
 	}
 	return errs
 }
@@ -89,7 +89,7 @@ func validateScalingRules(r *autoscalingv2.HPAScalingRules, path *field.Path) er
 	}
 	var errs errorList
 	if w := r.StabilizationWindowSeconds; w != nil {
-		at := path.Child("stabilizationWindowSeconds")
+		at := child(path, "stabilizationWindowSeconds")
 		if *w < 0 {
 			errs = append(errs, field.Invalid(at, *w, "must be greater than or equal to zero"))
 		}
@@ -101,16 +101,16 @@ func validateScalingRules(r *autoscalingv2.HPAScalingRules, path *field.Path) er
 		autoscalingv2.DisabledPolicySelect, autoscalingv2.MaxChangePolicySelect, autoscalingv2.MinChangePolicySelect,
 	}
 	if p := r.SelectPolicy; p != nil && !slices.Contains(known, *p) {
-		errs = append(errs, field.NotSupported(path.Child("selectPolicy"), *p, known))
+		errs = append(errs, field.NotSupported(child(path, "selectPolicy"), *p, known))
 	}
 	if len(r.Policies) == 0 {
-		errs = append(errs, field.Required(path.Child("policies"), "must specify at least one Policy"))
+		errs = append(errs, field.Required(child(path, "policies"), "must specify at least one Policy"))
 	}
 	for i, p := range r.Policies {
-		errs = append(errs, validateScalingPolicy(p, path.Child("policies").Index(i))...)
+		errs = append(errs, validateScalingPolicy(p, nth(child(path, "policies"), i))...)
 	}
 	if r.Tolerance != nil && r.Tolerance.Sign() < 0 {
-		errs = append(errs, field.Invalid(path.Child("tolerance"), r.Tolerance.String(), "must be greater than or equal to 0"))
+		errs = append(errs, field.Invalid(child(path, "tolerance"), r.Tolerance.String(), "must be greater than or equal to 0"))
 	}
 	return errs
 }
@@ -119,26 +119,26 @@ func validateScalingPolicy(p autoscalingv2.HPAScalingPolicy, path *field.Path) e
 	const longestPeriod = 1800
 	var errs errorList
 	if known := []autoscalingv2.HPAScalingPolicyType{autoscalingv2.PercentScalingPolicy, autoscalingv2.PodsScalingPolicy}; !slices.Contains(known, p.Type) {
-		errs = append(errs, field.NotSupported(path.Child("type"), p.Type, known))
+		errs = append(errs, field.NotSupported(child(path, "type"), p.Type, known))
 	}
 	if p.Value <= 0 {
-		errs = append(errs, field.Invalid(path.Child("value"), p.Value, "must be greater than zero"))
+		errs = append(errs, field.Invalid(child(path, "value"), p.Value, "must be greater than zero"))
 	}
 	if p.PeriodSeconds <= 0 {
-		errs = append(errs, field.Invalid(path.Child("periodSeconds"), p.PeriodSeconds, "must be greater than zero"))
+		errs = append(errs, field.Invalid(child(path, "periodSeconds"), p.PeriodSeconds, "must be greater than zero"))
 	}
 	if p.PeriodSeconds > longestPeriod {
-		errs = append(errs, field.Invalid(path.Child("periodSeconds"), p.PeriodSeconds, fmt.Sprintf("must be less than or equal to %v", longestPeriod)))
+		errs = append(errs, field.Invalid(child(path, "periodSeconds"), p.PeriodSeconds, fmt.Sprintf("must be less than or equal to %v", longestPeriod)))
 	}
 	return errs
 }
 
-func validateHPAStatus(h, _ *hpaV2) errorList {
-	path := field.NewPath("status")
+func validateHPAStatus(h, _ *hpaV2, root *field.Path) errorList {
+	path := child(root, "status")
 	var errs errorList
 	for i, c := range h.Status.Conditions {
-		errs = append(errs, nonNegative(path.Child("conditions").Index(i).Child("observedGeneration"), value(c.ObservedGeneration))...)
+		errs = append(errs, nonNegative(child(nth(child(path, "conditions"), i), "observedGeneration"), value(c.ObservedGeneration))...)
 	}
-	errs = append(errs, nonNegative(path.Child("currentReplicas"), h.Status.CurrentReplicas)...)
-	return append(errs, nonNegative(path.Child("desiredReplicas"), h.Status.DesiredReplicas)...)
+	errs = append(errs, nonNegative(child(path, "currentReplicas"), h.Status.CurrentReplicas)...)
+	return append(errs, nonNegative(child(path, "desiredReplicas"), h.Status.DesiredReplicas)...)
 }

@@ -14,44 +14,44 @@ import (
 
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/batch/validation.
 
-func validateCronJob(c *batchv1.CronJob) errorList {
-	errs := validateCronJobSpec(&c.Spec, nil)
+func validateCronJob(c *batchv1.CronJob, root *field.Path) errorList {
+	errs := validateCronJobSpec(&c.Spec, nil, root)
 	// The controller appends 11 characters to make the names of Jobs, which are labels of 63 characters at most.
 	const longest = 63 - 11
 	if len(c.Name) > longest {
-		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), c.Name, fmt.Sprintf("must be no more than %d characters", longest)))
+		errs = append(errs, field.Invalid(child(root, "metadata", "name"), c.Name, fmt.Sprintf("must be no more than %d characters", longest)))
 	}
 	return errs
 }
 
-func validateCronJobChange(c, old *batchv1.CronJob) errorList {
-	return validateCronJobSpec(&c.Spec, &old.Spec)
+func validateCronJobChange(c, old *batchv1.CronJob, root *field.Path) errorList {
+	return validateCronJobSpec(&c.Spec, &old.Spec, root)
 }
 
-func validateCronJobSpec(s, old *batchv1.CronJobSpec) errorList {
-	path := field.NewPath("spec")
-	errs := required(path.Child("schedule"), s.Schedule == "")
+func validateCronJobSpec(s, old *batchv1.CronJobSpec, root *field.Path) errorList {
+	path := child(root, "spec")
+	errs := required(child(path, "schedule"), s.Schedule == "")
 	if s.Schedule != "" {
-		errs = append(errs, validateSchedule(s, old, path.Child("schedule"))...)
+		errs = append(errs, validateSchedule(s, old, child(path, "schedule"))...)
 	}
-	errs = append(errs, nonNegative(path.Child("startingDeadlineSeconds"), value(s.StartingDeadlineSeconds))...)
+	errs = append(errs, nonNegative(child(path, "startingDeadlineSeconds"), value(s.StartingDeadlineSeconds))...)
 	if s.TimeZone != nil && (old == nil || old.TimeZone == nil || *old.TimeZone != *s.TimeZone) {
-		errs = append(errs, validateTimeZone(*s.TimeZone, path.Child("timeZone"))...)
+		errs = append(errs, validateTimeZone(*s.TimeZone, child(path, "timeZone"))...)
 	}
 	known := []batchv1.ConcurrencyPolicy{batchv1.AllowConcurrent, batchv1.ForbidConcurrent, batchv1.ReplaceConcurrent}
 	if !slices.Contains(known, s.ConcurrencyPolicy) {
-		errs = append(errs, field.NotSupported(path.Child("concurrencyPolicy"), s.ConcurrencyPolicy, known))
+		errs = append(errs, field.NotSupported(child(path, "concurrencyPolicy"), s.ConcurrencyPolicy, known))
 	}
-	job, at := &s.JobTemplate.Spec, path.Child("jobTemplate", "spec")
+	job, at := &s.JobTemplate.Spec, child(path, "jobTemplate", "spec")
 	errs = append(errs, validateJobSpec(job, at)...)
 	if job.Selector != nil {
-		errs = append(errs, field.Invalid(at.Child("selector"), job.Selector, "`selector` will be auto-generated"))
+		errs = append(errs, field.Invalid(child(at, "selector"), job.Selector, "`selector` will be auto-generated"))
 	}
 	if value(job.ManualSelector) {
-		errs = append(errs, field.NotSupported(at.Child("manualSelector"), true, []string{"nil", "false"}))
+		errs = append(errs, field.NotSupported(child(at, "manualSelector"), true, []string{"nil", "false"}))
 	}
-	errs = append(errs, nonNegative(path.Child("successfulJobsHistoryLimit"), value(s.SuccessfulJobsHistoryLimit))...)
-	return append(errs, nonNegative(path.Child("failedJobsHistoryLimit"), value(s.FailedJobsHistoryLimit))...)
+	errs = append(errs, nonNegative(child(path, "successfulJobsHistoryLimit"), value(s.SuccessfulJobsHistoryLimit))...)
+	return append(errs, nonNegative(child(path, "failedJobsHistoryLimit"), value(s.FailedJobsHistoryLimit))...)
 }
 
 // validateSchedule: a time zone inside the schedule was never supported, but objects have one.
@@ -104,8 +104,8 @@ func validateTimeZone(zone string, path *field.Path) errorList {
 	return errs
 }
 
-func cronJobWarnings(c, old *batchv1.CronJob) []string {
-	path := field.NewPath("spec", "jobTemplate", "spec")
+func cronJobWarnings(c, old *batchv1.CronJob, root *field.Path) []string {
+	path := child(root, "spec", "jobTemplate", "spec")
 	if old == nil {
 		return append(podNameWarning(c.Name), jobSpecWarnings(&c.Spec.JobTemplate.Spec, nil, path)...)
 	}

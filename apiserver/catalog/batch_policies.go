@@ -22,7 +22,7 @@ func validateFailurePolicy(s *batchv1.JobSpec, path *field.Path) errorList {
 		errs = append(errs, field.TooMany(path, len(rules), most))
 	}
 	for i := range rules {
-		errs = append(errs, validateFailureRule(s, &rules[i], path.Index(i))...)
+		errs = append(errs, validateFailureRule(s, &rules[i], nth(path, i))...)
 	}
 	return errs
 }
@@ -33,7 +33,7 @@ func validateFailureRule(s *batchv1.JobSpec, r *batchv1.PodFailurePolicyRule, pa
 		batchv1.PodFailurePolicyActionFailJob, batchv1.PodFailurePolicyActionIgnore,
 	}
 	var errs errorList
-	switch at := path.Child("action"); {
+	switch at := child(path, "action"); {
 	case r.Action == "":
 		errs = append(errs, field.Required(at, fmt.Sprintf("valid values: %q", known)))
 	case r.Action == batchv1.PodFailurePolicyActionFailIndex && s.BackoffLimitPerIndex == nil:
@@ -42,10 +42,10 @@ func validateFailureRule(s *batchv1.JobSpec, r *batchv1.PodFailurePolicyRule, pa
 		errs = append(errs, field.NotSupported(at, r.Action, known))
 	}
 	if r.OnExitCodes != nil {
-		errs = append(errs, validateOnExitCodes(s, r.OnExitCodes, path.Child("onExitCodes"))...)
+		errs = append(errs, validateOnExitCodes(s, r.OnExitCodes, child(path, "onExitCodes"))...)
 	}
 	if len(r.OnPodConditions) > 0 {
-		errs = append(errs, validateOnPodConditions(r.OnPodConditions, path.Child("onPodConditions"))...)
+		errs = append(errs, validateOnPodConditions(r.OnPodConditions, child(path, "onPodConditions"))...)
 	}
 	switch {
 	case r.OnExitCodes != nil && len(r.OnPodConditions) > 0:
@@ -64,9 +64,9 @@ func validateOnPodConditions(patterns []batchv1.PodFailurePolicyOnPodConditionsP
 		errs = append(errs, field.TooMany(path, len(patterns), most))
 	}
 	for i, p := range patterns {
-		errs = append(errs, invalidEach(path.Index(i).Child("type"), string(p.Type), validation.IsQualifiedName(string(p.Type)))...)
+		errs = append(errs, invalidEach(child(nth(path, i), "type"), string(p.Type), validation.IsQualifiedName(string(p.Type)))...)
 		if !slices.Contains(known, p.Status) {
-			errs = append(errs, field.NotSupported(path.Index(i).Child("status"), p.Status, known))
+			errs = append(errs, field.NotSupported(child(nth(path, i), "status"), p.Status, known))
 		}
 	}
 	return errs
@@ -76,7 +76,7 @@ func validateOnExitCodes(s *batchv1.JobSpec, r *batchv1.PodFailurePolicyOnExitCo
 	const most = 255
 	known := []batchv1.PodFailurePolicyOnExitCodesOperator{batchv1.PodFailurePolicyOnExitCodesOpIn, batchv1.PodFailurePolicyOnExitCodesOpNotIn}
 	var errs errorList
-	switch at := path.Child("operator"); {
+	switch at := child(path, "operator"); {
 	case r.Operator == "":
 		errs = append(errs, field.Required(at, fmt.Sprintf("valid values: %q", known)))
 	case !slices.Contains(known, r.Operator):
@@ -85,10 +85,10 @@ func validateOnExitCodes(s *batchv1.JobSpec, r *batchv1.PodFailurePolicyOnExitCo
 	if name := r.ContainerName; name != nil {
 		named := func(c corev1.Container) bool { return c.Name == *name }
 		if !slices.ContainsFunc(s.Template.Spec.Containers, named) && !slices.ContainsFunc(s.Template.Spec.InitContainers, named) {
-			errs = append(errs, field.Invalid(path.Child("containerName"), *name, "must be one of the container or initContainer names in the pod template"))
+			errs = append(errs, field.Invalid(child(path, "containerName"), *name, "must be one of the container or initContainer names in the pod template"))
 		}
 	}
-	at := path.Child("values")
+	at := child(path, "values")
 	switch {
 	case len(r.Values) == 0:
 		errs = append(errs, field.Invalid(at, r.Values, "at least one value is required"))
@@ -98,10 +98,10 @@ func validateOnExitCodes(s *batchv1.JobSpec, r *batchv1.PodFailurePolicyOnExitCo
 	seen := before[int32]{}
 	for i, v := range r.Values {
 		if r.Operator == batchv1.PodFailurePolicyOnExitCodesOpIn && v == 0 {
-			errs = append(errs, field.Invalid(at.Index(i), v, "must not be 0 for the In operator"))
+			errs = append(errs, field.Invalid(nth(at, i), v, "must not be 0 for the In operator"))
 		}
 		if seen.has(v) {
-			errs = append(errs, field.Duplicate(at.Index(i), v))
+			errs = append(errs, field.Duplicate(nth(at, i), v))
 		}
 	}
 	if !slices.IsSorted(r.Values) {
@@ -121,7 +121,7 @@ func validateSuccessPolicy(s *batchv1.JobSpec, path *field.Path) errorList {
 		errs = append(errs, field.TooMany(path, len(rules), most))
 	}
 	for i := range rules {
-		errs = append(errs, validateSuccessRule(&rules[i], value(s.Completions), path.Index(i))...)
+		errs = append(errs, validateSuccessRule(&rules[i], value(s.Completions), nth(path, i))...)
 	}
 	return errs
 }
@@ -134,7 +134,7 @@ func validateSuccessRule(r *batchv1.SuccessPolicyRule, completions int32, path *
 	}
 	var total int32
 	if text := r.SucceededIndexes; text != nil {
-		at := path.Child("succeededIndexes")
+		at := child(path, "succeededIndexes")
 		if len(*text) > longest {
 			errs = append(errs, field.TooLong(at, "", longest))
 		}
@@ -147,7 +147,7 @@ func validateSuccessRule(r *batchv1.SuccessPolicyRule, completions int32, path *
 		}
 	}
 	if n := r.SucceededCount; n != nil {
-		at := path.Child("succeededCount")
+		at := child(path, "succeededCount")
 		errs = append(errs, nonNegative(at, *n)...)
 		if *n > completions {
 			errs = append(errs, field.Invalid(at, *n, fmt.Sprintf("must be less than or equal to %d (the number of specified completions)", completions)))

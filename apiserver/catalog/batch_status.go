@@ -14,22 +14,22 @@ import (
 // What did not change is not held against it: a change of the spec may have made it wrong for a moment.
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/batch/validation, with the options of
 // pkg/registry/batch/job/strategy.go.
-func validateJobStatusChange(j, old *batchv1.Job) errorList {
-	path := field.NewPath("status")
+func validateJobStatusChange(j, old *batchv1.Job, root *field.Path) errorList {
+	path := child(root, "status")
 	errs := validateJobCounters(j, path)
 	errs = append(errs, validateJobEnd(j, old, path)...)
 	errs = append(errs, validateJobIndexes(j, old, path)...)
-	errs = append(errs, validateJobSuccess(j, path.Child("conditions"))...)
+	errs = append(errs, validateJobSuccess(j, child(path, "conditions"))...)
 	return append(errs, validateJobHistory(j, old, path)...)
 }
 
 func validateJobCounters(j *batchv1.Job, path *field.Path) errorList {
 	s := j.Status
-	errs := nonNegative(path.Child("active"), s.Active)
-	errs = append(errs, nonNegative(path.Child("succeeded"), s.Succeeded)...)
-	errs = append(errs, nonNegative(path.Child("failed"), s.Failed)...)
-	errs = append(errs, nonNegative(path.Child("ready"), value(s.Ready))...)
-	errs = append(errs, nonNegative(path.Child("terminating"), value(s.Terminating))...)
+	errs := nonNegative(child(path, "active"), s.Active)
+	errs = append(errs, nonNegative(child(path, "succeeded"), s.Succeeded)...)
+	errs = append(errs, nonNegative(child(path, "failed"), s.Failed)...)
+	errs = append(errs, nonNegative(child(path, "ready"), value(s.Ready))...)
+	errs = append(errs, nonNegative(child(path, "terminating"), value(s.Terminating))...)
 	if s.UncountedTerminatedPods == nil {
 		return errs
 	}
@@ -38,16 +38,16 @@ func validateJobCounters(j *batchv1.Job, path *field.Path) errorList {
 		for i, uid := range uids {
 			switch {
 			case uid == "":
-				errs = append(errs, field.Invalid(at.Index(i), uid, "must not be empty"))
+				errs = append(errs, field.Invalid(nth(at, i), uid, "must not be empty"))
 			case slices.Contains(seen, uid):
-				errs = append(errs, field.Duplicate(at.Index(i), uid))
+				errs = append(errs, field.Duplicate(nth(at, i), uid))
 			default:
 				seen = append(seen, uid)
 			}
 		}
 	}
-	each(path.Child("uncountedTerminatedPods", "succeeded"), s.UncountedTerminatedPods.Succeeded)
-	each(path.Child("uncountedTerminatedPods", "failed"), s.UncountedTerminatedPods.Failed)
+	each(child(path, "uncountedTerminatedPods", "succeeded"), s.UncountedTerminatedPods.Succeeded)
+	each(child(path, "uncountedTerminatedPods", "failed"), s.UncountedTerminatedPods.Failed)
 	return errs
 }
 
@@ -74,7 +74,7 @@ func validateJobEnd(j, old *batchv1.Job, path *field.Path) errorList {
 	completionTime := changed.differs(func(s *batchv1.JobStatus) any { return s.CompletionTime })
 	complete, failed, finished := jobIs(j, batchv1.JobComplete), jobIs(j, batchv1.JobFailed), jobFinished(j)
 	completeChanged, failedChanged := changed.condition(batchv1.JobComplete), changed.condition(batchv1.JobFailed)
-	atConditions, atCompletion := path.Child("conditions"), path.Child("completionTime")
+	atConditions, atCompletion := child(path, "conditions"), child(path, "completionTime")
 
 	var errs errorList
 	conditions := func(wrong bool, text string) {
@@ -100,15 +100,15 @@ func validateJobEnd(j, old *batchv1.Job, path *field.Path) errorList {
 	conditions((completeChanged || changed.condition(batchv1.JobSuccessCriteriaMet)) && complete && !jobIs(j, batchv1.JobSuccessCriteriaMet),
 		"cannot set Complete=True condition without the SuccessCriteriaMet=true condition")
 	if (changed.finished() || j.Status.Active != old.Status.Active) && s.Active > 0 && finished {
-		errs = append(errs, field.Invalid(path.Child("active"), s.Active, "active>0 is invalid for finished job"))
+		errs = append(errs, field.Invalid(child(path, "active"), s.Active, "active>0 is invalid for finished job"))
 	}
 	neverStarted := value(j.Spec.Suspend) && j.Spec.Completions != nil && *j.Spec.Completions == 0
 	if (changed.finished() || startTime) && !neverStarted && s.StartTime == nil && finished {
-		errs = append(errs, field.Required(path.Child("startTime"), "startTime is required for finished job"))
+		errs = append(errs, field.Required(child(path, "startTime"), "startTime is required for finished job"))
 	}
 	uncounted := changed.differs(func(s *batchv1.JobStatus) any { return s.UncountedTerminatedPods })
 	if u := s.UncountedTerminatedPods; (changed.finished() || uncounted) && finished && u != nil && len(u.Failed)+len(u.Succeeded) > 0 {
-		errs = append(errs, field.Invalid(path.Child("uncountedTerminatedPods"), internalForm(u), "must be empty for finished job"))
+		errs = append(errs, field.Invalid(child(path, "uncountedTerminatedPods"), internalForm(u), "must be empty for finished job"))
 	}
 	return errs
 }
@@ -118,7 +118,7 @@ func validateJobIndexes(j, old *batchv1.Job, path *field.Path) errorList {
 	s, changed := &j.Status, jobTransition{j, old}
 	completedChanged := s.CompletedIndexes != old.Status.CompletedIndexes
 	failedChanged := changed.differs(func(s *batchv1.JobStatus) any { return s.FailedIndexes })
-	atCompleted, atFailed := path.Child("completedIndexes"), path.Child("failedIndexes")
+	atCompleted, atFailed := child(path, "completedIndexes"), child(path, "failedIndexes")
 	var errs errorList
 	if n := j.Spec.Completions; n != nil {
 		if _, err := parseIndexes(s.CompletedIndexes, *n); completedChanged && err != nil {
@@ -143,11 +143,11 @@ func validateJobIndexes(j, old *batchv1.Job, path *field.Path) errorList {
 	}
 	terminatingChanged := changed.differs(func(s *batchv1.JobStatus) any { return s.Terminating })
 	if (changed.finished() || terminatingChanged) && value(s.Terminating) > 0 && jobFinished(j) {
-		errs = append(errs, field.Invalid(path.Child("terminating"), *s.Terminating, "terminating>0 is invalid for finished job"))
+		errs = append(errs, field.Invalid(child(path, "terminating"), *s.Terminating, "terminating>0 is invalid for finished job"))
 	}
 	readyChanged := changed.differs(func(s *batchv1.JobStatus) any { return s.Ready }) || s.Active != old.Status.Active
 	if readyChanged && s.Ready != nil && *s.Ready > s.Active {
-		errs = append(errs, field.Invalid(path.Child("ready"), *s.Ready, "cannot set more ready pods than active"))
+		errs = append(errs, field.Invalid(child(path, "ready"), *s.Ready, "cannot set more ready pods than active"))
 	}
 	return errs
 }
@@ -170,7 +170,7 @@ func validateJobSuccess(j *batchv1.Job, path *field.Path) errorList {
 // validateJobHistory: what happened cannot be undone.
 func validateJobHistory(j, old *batchv1.Job, path *field.Path) errorList {
 	s, before := &j.Status, &old.Status
-	atConditions := path.Child("conditions")
+	atConditions := child(path, "conditions")
 	var errs errorList
 	for _, t := range []batchv1.JobConditionType{batchv1.JobFailed, batchv1.JobComplete, batchv1.JobFailureTarget} {
 		if jobIs(old, t) && !jobIs(j, t) {
@@ -178,20 +178,20 @@ func validateJobHistory(j, old *batchv1.Job, path *field.Path) errorList {
 		}
 	}
 	if s.Failed < before.Failed {
-		errs = append(errs, field.Invalid(path.Child("failed"), s.Failed, "cannot decrease the failed counter"))
+		errs = append(errs, field.Invalid(child(path, "failed"), s.Failed, "cannot decrease the failed counter"))
 	}
 	elastic := value(j.Spec.CompletionMode) == batchv1.IndexedCompletion && equality.Semantic.DeepEqual(j.Spec.Completions, j.Spec.Parallelism)
 	if s.Succeeded < before.Succeeded && !elastic {
-		errs = append(errs, field.Invalid(path.Child("succeeded"), s.Succeeded, "cannot decrease the succeeded counter"))
+		errs = append(errs, field.Invalid(child(path, "succeeded"), s.Succeeded, "cannot decrease the succeeded counter"))
 	}
 	if s.CompletionTime != nil && before.CompletionTime != nil && !s.CompletionTime.Equal(before.CompletionTime) {
-		errs = append(errs, field.Invalid(path.Child("completionTime"), s.CompletionTime, "field is immutable"))
+		errs = append(errs, field.Invalid(child(path, "completionTime"), s.CompletionTime, "field is immutable"))
 	}
 	resuming := jobIs(old, batchv1.JobSuspended) && slices.ContainsFunc(s.Conditions, func(c batchv1.JobCondition) bool {
 		return c.Type == batchv1.JobSuspended && c.Status == "False"
 	})
 	if before.StartTime != nil && !before.StartTime.Equal(s.StartTime) && !value(j.Spec.Suspend) && !resuming {
-		errs = append(errs, field.Invalid(path.Child("startTime"), s.StartTime, "field is immutable for unsuspended job once set"))
+		errs = append(errs, field.Invalid(child(path, "startTime"), s.StartTime, "field is immutable for unsuspended job once set"))
 	}
 	if jobIs(old, batchv1.JobSuccessCriteriaMet) && !jobIs(j, batchv1.JobSuccessCriteriaMet) {
 		errs = append(errs, field.Invalid(atConditions, field.OmitValueType{}, "cannot disable the SuccessCriteriaMet=True condition"))

@@ -16,14 +16,14 @@ import (
 
 // Source of the sentences and limits: k8s.io/kubernetes/pkg/apis/batch/validation.
 
-func validateJob(j *batchv1.Job) errorList {
-	errs := validateOwnSelector(j, true)
-	errs = append(errs, validateSelectingJobSpec(&j.Spec)...)
-	return append(errs, validateIndexedName(j)...)
+func validateJob(j *batchv1.Job, root *field.Path) errorList {
+	errs := validateOwnSelector(j, true, root)
+	errs = append(errs, validateSelectingJobSpec(&j.Spec, root)...)
+	return append(errs, validateIndexedName(j, root)...)
 }
 
 // validateOwnSelector checks that a selector that was made for the Job selects its pods and no other's.
-func validateOwnSelector(j *batchv1.Job, prefixed bool) errorList {
+func validateOwnSelector(j *batchv1.Job, prefixed bool, root *field.Path) errorList {
 	if value(j.Spec.ManualSelector) || j.Spec.Selector == nil {
 		return nil
 	}
@@ -35,7 +35,7 @@ func validateOwnSelector(j *batchv1.Job, prefixed bool) errorList {
 	}
 	var errs errorList
 	for _, name := range names {
-		at := field.NewPath("spec", "template", "metadata", "labels").Key(name)
+		at := keyed(child(root, "spec", "template", "metadata", "labels"), name)
 		switch v, ok := j.Spec.Template.Labels[name]; {
 		case !ok:
 			errs = append(errs, field.Required(at, fmt.Sprintf("must be '%s'", expected[name])))
@@ -44,26 +44,26 @@ func validateOwnSelector(j *batchv1.Job, prefixed bool) errorList {
 		}
 	}
 	if s, err := metav1.LabelSelectorAsSelector(j.Spec.Selector); err == nil && !s.Matches(labels.Set(expected)) {
-		errs = append(errs, field.Invalid(field.NewPath("spec", "selector"), j.Spec.Selector, "`selector` not auto-generated"))
+		errs = append(errs, field.Invalid(child(root, "spec", "selector"), j.Spec.Selector, "`selector` not auto-generated"))
 	}
 	return errs
 }
 
-func validateSelectingJobSpec(s *batchv1.JobSpec) errorList {
-	path := field.NewPath("spec")
+func validateSelectingJobSpec(s *batchv1.JobSpec, root *field.Path) errorList {
+	path := child(root, "spec")
 	errs := validateJobSpec(s, path)
 	if s.Selector == nil {
-		errs = append(errs, field.Required(path.Child("selector"), ""))
+		errs = append(errs, field.Required(child(path, "selector"), ""))
 	}
-	errs = append(errs, metav1validation.ValidateLabelSelector(s.Selector, metav1validation.LabelSelectorValidationOptions{}, path.Child("selector"))...)
+	errs = append(errs, metav1validation.ValidateLabelSelector(s.Selector, metav1validation.LabelSelectorValidationOptions{}, child(path, "selector"))...)
 	if selector, err := metav1.LabelSelectorAsSelector(s.Selector); err == nil && !selector.Matches(labels.Set(s.Template.Labels)) {
-		errs = append(errs, field.Invalid(path.Child("template", "metadata", "labels"), s.Template.Labels, "`selector` does not match template `labels`"))
+		errs = append(errs, field.Invalid(child(path, "template", "metadata", "labels"), s.Template.Labels, "`selector` does not match template `labels`"))
 	}
 	return errs
 }
 
 // validateIndexedName: an indexed Job's pods have their index at the end of their host names.
-func validateIndexedName(j *batchv1.Job) errorList {
+func validateIndexedName(j *batchv1.Job, root *field.Path) errorList {
 	if value(j.Spec.CompletionMode) != batchv1.IndexedCompletion || value(j.Spec.Completions) <= 0 {
 		return nil
 	}
@@ -71,44 +71,44 @@ func validateIndexedName(j *batchv1.Job) errorList {
 	if len(validation.IsDNS1123Label(host)) == 0 {
 		return nil
 	}
-	return errorList{field.Invalid(field.NewPath("metadata", "name"), j.Name, "will not able to create pod with invalid DNS label: "+host)}
+	return errorList{field.Invalid(child(root, "metadata", "name"), j.Name, "will not able to create pod with invalid DNS label: "+host)}
 }
 
 // validateJobSpec checks what Jobs and the templates of CronJobs share.
 func validateJobSpec(s *batchv1.JobSpec, path *field.Path) errorList {
-	errs := nonNegative(path.Child("parallelism"), value(s.Parallelism))
-	errs = append(errs, nonNegative(path.Child("completions"), value(s.Completions))...)
-	errs = append(errs, nonNegative(path.Child("activeDeadlineSeconds"), value(s.ActiveDeadlineSeconds))...)
-	errs = append(errs, nonNegative(path.Child("backoffLimit"), value(s.BackoffLimit))...)
-	errs = append(errs, nonNegative(path.Child("ttlSecondsAfterFinished"), value(s.TTLSecondsAfterFinished))...)
-	errs = append(errs, nonNegative(path.Child("backoffLimitPerIndex"), value(s.BackoffLimitPerIndex))...)
+	errs := nonNegative(child(path, "parallelism"), value(s.Parallelism))
+	errs = append(errs, nonNegative(child(path, "completions"), value(s.Completions))...)
+	errs = append(errs, nonNegative(child(path, "activeDeadlineSeconds"), value(s.ActiveDeadlineSeconds))...)
+	errs = append(errs, nonNegative(child(path, "backoffLimit"), value(s.BackoffLimit))...)
+	errs = append(errs, nonNegative(child(path, "ttlSecondsAfterFinished"), value(s.TTLSecondsAfterFinished))...)
+	errs = append(errs, nonNegative(child(path, "backoffLimitPerIndex"), value(s.BackoffLimitPerIndex))...)
 	if s.MaxFailedIndexes != nil {
-		errs = append(errs, nonNegative(path.Child("maxFailedIndexes"), *s.MaxFailedIndexes)...)
+		errs = append(errs, nonNegative(child(path, "maxFailedIndexes"), *s.MaxFailedIndexes)...)
 		if s.BackoffLimitPerIndex == nil {
-			errs = append(errs, field.Required(path.Child("backoffLimitPerIndex"), "when maxFailedIndexes is specified"))
+			errs = append(errs, field.Required(child(path, "backoffLimitPerIndex"), "when maxFailedIndexes is specified"))
 		}
 	}
 	if s.ManagedBy != nil {
 		const longest = 63
-		errs = append(errs, validation.IsDomainPrefixedPath(path.Child("managedBy"), *s.ManagedBy)...)
+		errs = append(errs, validation.IsDomainPrefixedPath(child(path, "managedBy"), *s.ManagedBy)...)
 		if len(*s.ManagedBy) > longest {
-			errs = append(errs, field.TooLong(path.Child("managedBy"), "", longest))
+			errs = append(errs, field.TooLong(child(path, "managedBy"), "", longest))
 		}
 	}
 	errs = append(errs, validateCompletionMode(s, path)...)
 	if s.PodFailurePolicy != nil {
-		errs = append(errs, validateFailurePolicy(s, path.Child("podFailurePolicy", "rules"))...)
+		errs = append(errs, validateFailurePolicy(s, child(path, "podFailurePolicy", "rules"))...)
 	}
 	if s.SuccessPolicy != nil {
 		if value(s.CompletionMode) != batchv1.IndexedCompletion {
-			errs = append(errs, field.Invalid(path.Child("successPolicy"), internalForm(*s.SuccessPolicy), "requires indexed completion mode"))
+			errs = append(errs, field.Invalid(child(path, "successPolicy"), internalForm(*s.SuccessPolicy), "requires indexed completion mode"))
 		} else {
-			errs = append(errs, validateSuccessPolicy(s, path.Child("successPolicy", "rules"))...)
+			errs = append(errs, validateSuccessPolicy(s, child(path, "successPolicy", "rules"))...)
 		}
 	}
-	errs = append(errs, validateReplacement(s, path.Child("podReplacementPolicy"))...)
-	errs = append(errs, validateTemplate(&s.Template, path.Child("template"))...)
-	return append(errs, validateJobRestarts(s, path.Child("template", "spec", "restartPolicy"))...)
+	errs = append(errs, validateReplacement(s, child(path, "podReplacementPolicy"))...)
+	errs = append(errs, validateTemplate(&s.Template, child(path, "template"))...)
+	return append(errs, validateJobRestarts(s, child(path, "template", "spec", "restartPolicy"))...)
 }
 
 // validateJobRestarts: pods of a Job are to finish.
@@ -134,20 +134,20 @@ func validateCompletionMode(s *batchv1.JobSpec, path *field.Path) errorList {
 	switch mode {
 	case batchv1.NonIndexedCompletion:
 		if s.BackoffLimitPerIndex != nil {
-			errs = append(errs, field.Invalid(path.Child("backoffLimitPerIndex"), *s.BackoffLimitPerIndex, "requires indexed completion mode"))
+			errs = append(errs, field.Invalid(child(path, "backoffLimitPerIndex"), *s.BackoffLimitPerIndex, "requires indexed completion mode"))
 		}
 		if s.MaxFailedIndexes != nil {
-			errs = append(errs, field.Invalid(path.Child("maxFailedIndexes"), *s.MaxFailedIndexes, "requires indexed completion mode"))
+			errs = append(errs, field.Invalid(child(path, "maxFailedIndexes"), *s.MaxFailedIndexes, "requires indexed completion mode"))
 		}
 		return errs
 	case batchv1.IndexedCompletion:
 	default:
-		return errorList{field.NotSupported(path.Child("completionMode"), mode, []batchv1.CompletionMode{batchv1.NonIndexedCompletion, batchv1.IndexedCompletion})}
+		return errorList{field.NotSupported(child(path, "completionMode"), mode, []batchv1.CompletionMode{batchv1.NonIndexedCompletion, batchv1.IndexedCompletion})}
 	}
-	atParallelism, atFailed := path.Child("parallelism"), path.Child("maxFailedIndexes")
+	atParallelism, atFailed := child(path, "parallelism"), child(path, "maxFailedIndexes")
 	parallelism, completions := value(s.Parallelism), value(s.Completions)
 	if s.Completions == nil {
-		errs = append(errs, field.Required(path.Child("completions"), "when completion mode is Indexed"))
+		errs = append(errs, field.Required(child(path, "completions"), "when completion mode is Indexed"))
 	}
 	if parallelism > most {
 		errs = append(errs, field.Invalid(atParallelism, parallelism, fmt.Sprintf("must be less than or equal to %d when completion mode is Indexed", most)))
@@ -190,19 +190,19 @@ func validateReplacement(s *batchv1.JobSpec, path *field.Path) errorList {
 
 // Updates.
 
-func validateJobChange(j, old *batchv1.Job) errorList {
-	path := field.NewPath("spec")
+func validateJobChange(j, old *batchv1.Job, root *field.Path) errorList {
+	path := child(root, "spec")
 	s, before := &j.Spec, &old.Spec
-	errs := validateSelectingJobSpec(s)
-	errs = append(errs, validateCompletionsChange(s, before, path.Child("completions"))...)
-	errs = append(errs, unchanged(path.Child("selector"), s.Selector, before.Selector)...)
+	errs := validateSelectingJobSpec(s, root)
+	errs = append(errs, validateCompletionsChange(s, before, child(path, "completions"))...)
+	errs = append(errs, unchanged(child(path, "selector"), s.Selector, before.Selector)...)
 	errs = append(errs, validateJobTemplateChange(j, old, path)...)
-	errs = append(errs, unchanged(path.Child("completionMode"), s.CompletionMode, before.CompletionMode)...)
-	errs = append(errs, unchanged(path.Child("podFailurePolicy"), s.PodFailurePolicy, before.PodFailurePolicy)...)
-	errs = append(errs, unchanged(path.Child("backoffLimitPerIndex"), s.BackoffLimitPerIndex, before.BackoffLimitPerIndex)...)
-	errs = append(errs, unchanged(path.Child("managedBy"), s.ManagedBy, before.ManagedBy)...)
-	errs = append(errs, unchanged(path.Child("successPolicy"), s.SuccessPolicy, before.SuccessPolicy)...)
-	return append(errs, validateIndexedName(j)...)
+	errs = append(errs, unchanged(child(path, "completionMode"), s.CompletionMode, before.CompletionMode)...)
+	errs = append(errs, unchanged(child(path, "podFailurePolicy"), s.PodFailurePolicy, before.PodFailurePolicy)...)
+	errs = append(errs, unchanged(child(path, "backoffLimitPerIndex"), s.BackoffLimitPerIndex, before.BackoffLimitPerIndex)...)
+	errs = append(errs, unchanged(child(path, "managedBy"), s.ManagedBy, before.ManagedBy)...)
+	errs = append(errs, unchanged(child(path, "successPolicy"), s.SuccessPolicy, before.SuccessPolicy)...)
+	return append(errs, validateIndexedName(j, root)...)
 }
 
 // validateCompletionsChange: an indexed Job may grow and shrink, if it starts all its pods at once.
@@ -226,11 +226,11 @@ func validateJobTemplateChange(j, old *batchv1.Job, path *field.Path) errorList 
 		letPlacement(now, before)
 	}
 	if !open {
-		return unchanged(path.Child("template"), now, before)
+		return unchanged(child(path, "template"), now, before)
 	}
 	letResources(now.Spec.Containers, before.Spec.Containers)
 	letResources(now.Spec.InitContainers, before.Spec.InitContainers)
-	return unchanged(path.Child("template.spec"), now.Spec, before.Spec)
+	return unchanged(child(path, "template.spec"), now.Spec, before.Spec)
 }
 
 // letPlacement takes over what says where the pods run.
@@ -263,8 +263,8 @@ func letResources(now, before []corev1.Container) {
 	}
 }
 
-func jobWarnings(j, old *batchv1.Job) []string {
-	path := field.NewPath("spec")
+func jobWarnings(j, old *batchv1.Job, root *field.Path) []string {
+	path := child(root, "spec")
 	if old == nil {
 		return append(podNameWarning(j.Name), jobSpecWarnings(&j.Spec, nil, path)...)
 	}
@@ -284,5 +284,5 @@ func jobSpecWarnings(s, old *batchv1.JobSpec, path *field.Path) []string {
 	if old != nil {
 		before = &old.Template
 	}
-	return append(texts, templateWarnings(&s.Template, before, path.Child("template"))...)
+	return append(texts, templateWarnings(&s.Template, before, child(path, "template"))...)
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/authentication/user"
 )
 
@@ -36,9 +37,11 @@ func certificatesKinds() []*Kind {
 				PrepareForCreate: on(func(r *signingRequest) { r.Status = certificatesv1.CertificateSigningRequestStatus{} }),
 				Requester:        func(obj runtime.Object, u user.Info) { setRequester(obj.(*signingRequest), u) },
 				PrepareForUpdate: onChange(func(r, old *signingRequest) { r.Spec, r.Status = old.DeepCopy().Spec, old.DeepCopy().Status }),
-				Validate:         check(func(r *signingRequest) errorList { return validateSigningRequest(r, nil) }),
-				Revalidate:       checkChange(func(r, old *signingRequest) errorList { return validateRequestChange(r, old, mayChange{}) }),
-				ValidateName:     anyName,
+				Validate:         check(func(r *signingRequest, root *field.Path) errorList { return validateSigningRequest(r, nil, root) }),
+				Revalidate: checkChange(func(r, old *signingRequest, root *field.Path) errorList {
+					return validateRequestChange(r, old, mayChange{}, root)
+				}),
+				ValidateName: anyName,
 			},
 			Table:      signingRequestTable(),
 			FieldNames: []string{"spec.signerName"},
@@ -47,7 +50,7 @@ func certificatesKinds() []*Kind {
 		row[trustBundle, certificatesv1.ClusterTrustBundleList](gv, Kind{
 			Resource: "clustertrustbundles",
 			Strategy: Strategy{
-				Validate:       check(func(b *trustBundle) errorList { return validateTrustBundle(b, nil) }),
+				Validate:       check(func(b *trustBundle, root *field.Path) errorList { return validateTrustBundle(b, nil, root) }),
 				Revalidate:     checkChange(validateTrustBundle),
 				ValidateName:   anyName, // the name follows from the signer's: Validate
 				RequireVersion: true,

@@ -18,7 +18,7 @@ import (
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/certificates/validation.
 func validateIssued(r *podCertificateRequest, path *field.Path) errorList {
 	const longest = 100 * 1024
-	chain, at := r.Status.CertificateChain, path.Child("certificateChain")
+	chain, at := r.Status.CertificateChain, child(path, "certificateChain")
 	if len(chain) > longest {
 		return errorList{field.TooLong(at, chain, longest)}
 	}
@@ -94,7 +94,7 @@ func requestedKey(s *certificatesv1.PodCertificateRequestSpec) (comparableKey, e
 
 func validateIssuedTimes(s *certificatesv1.PodCertificateRequestStatus, asked *certificatesv1.PodCertificateRequestSpec, leaf *x509.Certificate, path *field.Path) errorList {
 	const shortest, margin = time.Hour, 10 * time.Minute
-	atBefore, atAfter, atRefresh := path.Child("notBefore"), path.Child("notAfter"), path.Child("beginRefreshAt")
+	atBefore, atAfter, atRefresh := child(path, "notBefore"), child(path, "notAfter"), child(path, "beginRefreshAt")
 	var errs errorList
 	if s.NotBefore == nil {
 		errs = append(errs, field.Required(atBefore, "must be present and consistent with the issued certificate"))
@@ -115,9 +115,9 @@ func validateIssuedTimes(s *certificatesv1.PodCertificateRequestStatus, asked *c
 	case !s.NotAfter.Time.Equal(leaf.NotAfter):
 		return errorList{field.Invalid(atAfter, s.NotAfter.Time, "must be set to the NotAfter time encoded in the leaf certificate")}
 	case lifetime < shortest:
-		return errorList{field.Invalid(path.Child("certificateChain"), lifetime, "leaf certificate lifetime must be >= 1 hour")}
+		return errorList{field.Invalid(child(path, "certificateChain"), lifetime, "leaf certificate lifetime must be >= 1 hour")}
 	case lifetime > time.Duration(most)*time.Second:
-		return errorList{field.Invalid(path.Child("certificateChain"), lifetime, fmt.Sprintf("leaf certificate lifetime must be <= spec.maxExpirationSeconds (%v)", most))}
+		return errorList{field.Invalid(child(path, "certificateChain"), lifetime, fmt.Sprintf("leaf certificate lifetime must be <= spec.maxExpirationSeconds (%v)", most))}
 	case s.BeginRefreshAt.Time.Before(s.NotBefore.Add(margin)):
 		return errorList{field.Invalid(atRefresh, s.BeginRefreshAt.Time, "must be at least 10 minutes after status.notBefore")}
 	case s.BeginRefreshAt.Time.After(s.NotAfter.Add(-margin)):

@@ -22,26 +22,26 @@ import (
 
 // Source of the sentences and limits: k8s.io/kubernetes/pkg/apis/certificates/validation.
 
-func validatePodCertificateRequest(r *podCertificateRequest) errorList {
-	s, path := &r.Spec, field.NewPath("spec")
-	errs := validateSignerName(s.SignerName, path.Child("signerName"))
+func validatePodCertificateRequest(r *podCertificateRequest, root *field.Path) errorList {
+	s, path := &r.Spec, child(root, "spec")
+	errs := validateSignerName(s.SignerName, child(path, "signerName"))
 	for name := range s.UnverifiedUserAnnotations {
-		errs = append(errs, validation.IsDomainPrefixedKey(path.Child("unverifiedUserAnnotations"), strings.ToLower(name))...)
+		errs = append(errs, validation.IsDomainPrefixedKey(child(path, "unverifiedUserAnnotations"), strings.ToLower(name))...)
 	}
 	if apivalidation.ValidateAnnotationsSize(s.UnverifiedUserAnnotations) != nil {
-		errs = append(errs, field.TooLong(path.Child("unverifiedUserAnnotations"), "", apivalidation.TotalAnnotationSizeLimitB))
+		errs = append(errs, field.TooLong(child(path, "unverifiedUserAnnotations"), "", apivalidation.TotalAnnotationSizeLimitB))
 	}
-	errs = append(errs, invalidEach(path.Child("podName"), s.PodName, apivalidation.NameIsDNSSubdomain(s.PodName, false))...)
-	errs = append(errs, validateUID(path.Child("podUID"), s.PodUID)...)
-	errs = append(errs, invalidEach(path.Child("serviceAccountName"), s.ServiceAccountName, apivalidation.ValidateServiceAccountName(s.ServiceAccountName, false))...)
-	errs = append(errs, validateUID(path.Child("serviceAccountUID"), s.ServiceAccountUID)...)
-	errs = append(errs, invalidEach(path.Child("nodeName"), s.NodeName, apivalidation.NameIsDNSSubdomain(string(s.NodeName), false))...)
-	errs = append(errs, validateUID(path.Child("nodeUID"), s.NodeUID)...)
-	errs = append(errs, validateLifetime(s, path.Child("maxExpirationSeconds"))...)
+	errs = append(errs, invalidEach(child(path, "podName"), s.PodName, apivalidation.NameIsDNSSubdomain(s.PodName, false))...)
+	errs = append(errs, validateUID(child(path, "podUID"), s.PodUID)...)
+	errs = append(errs, invalidEach(child(path, "serviceAccountName"), s.ServiceAccountName, apivalidation.ValidateServiceAccountName(s.ServiceAccountName, false))...)
+	errs = append(errs, validateUID(child(path, "serviceAccountUID"), s.ServiceAccountUID)...)
+	errs = append(errs, invalidEach(child(path, "nodeName"), s.NodeName, apivalidation.NameIsDNSSubdomain(string(s.NodeName), false))...)
+	errs = append(errs, validateUID(child(path, "nodeUID"), s.NodeUID)...)
+	errs = append(errs, validateLifetime(s, child(path, "maxExpirationSeconds"))...)
 	if len(s.StubPKCS10Request) == 0 {
 		return append(errs, field.Invalid(path, field.OmitValueType{}, "exactly one of (stubPKCS10Request) or (pkixPublicKey, proofOfPossession) must be set"))
 	}
-	return append(errs, validateStubRequest(s.StubPKCS10Request, path.Child("stubPKCS10Request"))...)
+	return append(errs, validateStubRequest(s.StubPKCS10Request, child(path, "stubPKCS10Request"))...)
 }
 
 func validateUID[T ~string](path *field.Path, uid T) errorList {
@@ -105,14 +105,14 @@ func badKey(key crypto.PublicKey, path *field.Path) *field.Error {
 	return field.Invalid(path, field.OmitValueType{}, "unknown public key type; supported types are Ed25519, ECDSA, and RSA")
 }
 
-func validatePodCertificateRequestChange(r, old *podCertificateRequest) errorList {
-	return unchanged(field.NewPath("spec"), r.Spec, old.Spec)
+func validatePodCertificateRequestChange(r, old *podCertificateRequest, root *field.Path) errorList {
+	return unchanged(child(root, "spec"), r.Spec, old.Spec)
 }
 
 // validatePodCertificateStatus lets a request reach one of its ends once. What the certificate itself says is the
 // signer's affair.
-func validatePodCertificateStatus(r, old *podCertificateRequest) errorList {
-	path := field.NewPath("status")
+func validatePodCertificateStatus(r, old *podCertificateRequest, root *field.Path) errorList {
+	path := child(root, "status")
 	ends := []string{
 		certificatesv1.PodCertificateRequestConditionTypeIssued, certificatesv1.PodCertificateRequestConditionTypeDenied,
 		certificatesv1.PodCertificateRequestConditionTypeFailed,
@@ -120,19 +120,19 @@ func validatePodCertificateStatus(r, old *podCertificateRequest) errorList {
 	var errs errorList
 	known := 0
 	for i, c := range r.Status.Conditions {
-		at := path.Child("conditions", fmt.Sprintf("[%d]", i))
+		at := child(path, "conditions", fmt.Sprintf("[%d]", i))
 		if !slices.Contains(ends, c.Type) {
-			errs = append(errs, field.NotSupported(at.Child("type"), c.Type, ends))
+			errs = append(errs, field.NotSupported(child(at, "type"), c.Type, ends))
 			continue
 		}
 		if known++; known > 1 {
-			errs = append(errs, field.Invalid(at.Child("type"), c.Type, `There may be at most one condition with type "Issued", "Denied", or "Failed"`))
+			errs = append(errs, field.Invalid(child(at, "type"), c.Type, `There may be at most one condition with type "Issued", "Denied", or "Failed"`))
 		}
 		if c.Status != metav1.ConditionTrue {
-			errs = append(errs, field.NotSupported(at.Child("status"), c.Status, []metav1.ConditionStatus{metav1.ConditionTrue}))
+			errs = append(errs, field.NotSupported(child(at, "status"), c.Status, []metav1.ConditionStatus{metav1.ConditionTrue}))
 		}
 	}
-	errs = append(errs, metav1validation.ValidateConditions(r.Status.Conditions, path.Child("conditions"))...)
+	errs = append(errs, metav1validation.ValidateConditions(r.Status.Conditions, child(path, "conditions"))...)
 	if len(errs) > 0 || equality.Semantic.DeepEqual(r.Status, old.Status) {
 		return errs
 	}

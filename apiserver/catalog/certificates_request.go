@@ -95,36 +95,36 @@ func stampConditions(obj, before runtime.Object, at time.Time) {
 	}
 }
 
-func validateApproval(r, old *signingRequest) errorList {
-	return validateRequestChange(r, old, mayChange{approval: true})
+func validateApproval(r, old *signingRequest, root *field.Path) errorList {
+	return validateRequestChange(r, old, mayChange{approval: true}, root)
 }
 
-func validateSigning(r, old *signingRequest) errorList {
-	return validateRequestChange(r, old, mayChange{certificate: true})
+func validateSigning(r, old *signingRequest, root *field.Path) errorList {
+	return validateRequestChange(r, old, mayChange{certificate: true}, root)
 }
 
 // validateSigningRequest checks a request; old is nil at creation. What was already wrong may stay wrong.
-func validateSigningRequest(r, old *signingRequest) errorList {
-	path := field.NewPath("spec")
+func validateSigningRequest(r, old *signingRequest, root *field.Path) errorList {
+	path := child(root, "spec")
 	var errs errorList
 	if err := checkRequest(r.Spec.Request); err != nil {
-		errs = append(errs, field.Invalid(path.Child("request"), r.Spec.Request, err.Error()))
+		errs = append(errs, field.Invalid(child(path, "request"), r.Spec.Request, err.Error()))
 	}
-	errs = append(errs, validateUsages(r.Spec.Usages, path.Child("usages"))...)
+	errs = append(errs, validateUsages(r.Spec.Usages, child(path, "usages"))...)
 	if r.Spec.SignerName == "kubernetes.io/legacy-unknown" {
-		errs = append(errs, field.Invalid(path.Child("signerName"), r.Spec.SignerName, "the legacy signerName is not allowed via this API version"))
+		errs = append(errs, field.Invalid(child(path, "signerName"), r.Spec.SignerName, "the legacy signerName is not allowed via this API version"))
 	} else {
-		errs = append(errs, validateSignerName(r.Spec.SignerName, path.Child("signerName"))...)
+		errs = append(errs, validateSignerName(r.Spec.SignerName, child(path, "signerName"))...)
 	}
 	if s := r.Spec.ExpirationSeconds; s != nil && *s < 600 {
-		errs = append(errs, field.Invalid(path.Child("expirationSeconds"), *s, "may not specify a duration less than 600 seconds (10 minutes)"))
+		errs = append(errs, field.Invalid(child(path, "expirationSeconds"), *s, "may not specify a duration less than 600 seconds (10 minutes)"))
 	}
-	errs = append(errs, validateRequestConditions(r, field.NewPath("status", "conditions"))...)
+	errs = append(errs, validateRequestConditions(r, child(root, "status", "conditions"))...)
 	if old != nil && bytes.Equal(r.Status.Certificate, old.Status.Certificate) {
 		return errs
 	}
 	if err := checkCertificate(r.Status.Certificate); err != nil {
-		errs = append(errs, field.Invalid(field.NewPath("status", "certificate"), "<certificate data>", err.Error()))
+		errs = append(errs, field.Invalid(child(root, "status", "certificate"), "<certificate data>", err.Error()))
 	}
 	return errs
 }
@@ -185,13 +185,13 @@ func validateUsages(usages []certificatesv1.KeyUsage, path *field.Path) errorLis
 	}
 	for i, u := range usages {
 		if !slices.Contains(knownUsages(), u) {
-			errs = append(errs, field.NotSupported(path.Index(i), u, knownUsages()))
+			errs = append(errs, field.NotSupported(nth(path, i), u, knownUsages()))
 		}
 	}
 	seen := before[certificatesv1.KeyUsage]{}
 	for i, u := range usages {
 		if seen.has(u) {
-			errs = append(errs, field.Duplicate(path.Index(i), u))
+			errs = append(errs, field.Duplicate(nth(path, i), u))
 		}
 	}
 	return errs
@@ -218,20 +218,20 @@ func validateRequestConditions(r *signingRequest, path *field.Path) errorList {
 	seen := map[certificatesv1.RequestConditionType]bool{}
 	for i, c := range r.Status.Conditions {
 		if c.Type == "" {
-			errs = append(errs, field.Required(path.Index(i).Child("type"), ""))
+			errs = append(errs, field.Required(child(nth(path, i), "type"), ""))
 		}
 		known := []corev1.ConditionStatus{corev1.ConditionFalse, corev1.ConditionTrue, corev1.ConditionUnknown}
 		if slices.Contains(final, c.Type) {
 			known = known[1:2]
 		}
-		switch at := path.Index(i).Child("status"); {
+		switch at := child(nth(path, i), "status"); {
 		case c.Status == "":
 			errs = append(errs, field.Required(at, ""))
 		case !slices.Contains(known, c.Status):
 			errs = append(errs, field.NotSupported(at, c.Status, known))
 		}
 		if seen[c.Type] {
-			errs = append(errs, field.Duplicate(path.Index(i).Child("type"), c.Type))
+			errs = append(errs, field.Duplicate(child(nth(path, i), "type"), c.Type))
 		}
 		seen[c.Type] = true
 	}
@@ -243,9 +243,9 @@ func validateRequestConditions(r *signingRequest, path *field.Path) errorList {
 }
 
 // validateRequestChange checks that each hand changes its part only.
-func validateRequestChange(r, old *signingRequest, may mayChange) errorList {
-	errs := validateSigningRequest(r, old)
-	atConditions, atCertificate := field.NewPath("status", "conditions"), field.NewPath("status", "certificate")
+func validateRequestChange(r, old *signingRequest, may mayChange, root *field.Path) errorList {
+	errs := validateSigningRequest(r, old, root)
+	atConditions, atCertificate := child(root, "status", "conditions"), child(root, "status", "certificate")
 	for _, t := range []certificatesv1.RequestConditionType{certificatesv1.CertificateApproved, certificatesv1.CertificateDenied, certificatesv1.CertificateFailed} {
 		if len(conditionsOf(r, t)) < len(conditionsOf(old, t)) {
 			errs = append(errs, field.Forbidden(atConditions, fmt.Sprintf("updates may not remove a condition of type %q", t)))

@@ -57,17 +57,17 @@ func validateDotted(path *field.Path, text string, check func(string) []string) 
 
 // validateTrustBundle checks a bundle; old is nil at creation.
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/certificates/validation.
-func validateTrustBundle(b, old *trustBundle) errorList {
-	spec := field.NewPath("spec")
-	errs := invalidEach(field.NewPath("metadata", "name"), b.Name, trustBundleName(b.Spec.SignerName, b.Name))
+func validateTrustBundle(b, old *trustBundle, root *field.Path) errorList {
+	spec := child(root, "spec")
+	errs := invalidEach(child(root, "metadata", "name"), b.Name, trustBundleName(b.Spec.SignerName, b.Name))
 	if b.Spec.SignerName != "" {
-		errs = append(errs, validateSignerName(b.Spec.SignerName, spec.Child("signerName"))...)
+		errs = append(errs, validateSignerName(b.Spec.SignerName, child(spec, "signerName"))...)
 	}
 	if old == nil || b.Spec.TrustBundle != old.Spec.TrustBundle {
-		errs = append(errs, validateAnchors(b.Spec.TrustBundle, spec.Child("trustBundle"))...)
+		errs = append(errs, validateAnchors(b.Spec.TrustBundle, child(spec, "trustBundle"))...)
 	}
 	if old != nil {
-		errs = append(errs, unchanged(spec.Child("signerName"), b.Spec.SignerName, old.Spec.SignerName)...)
+		errs = append(errs, unchanged(child(spec, "signerName"), b.Spec.SignerName, old.Spec.SignerName)...)
 	}
 	return errs
 }

@@ -37,14 +37,14 @@ func dropCoordinatedElection(l *coordinationv1.Lease) {
 }
 
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/coordination/validation.
-func validateLease(l *coordinationv1.Lease) errorList {
+func validateLease(l *coordinationv1.Lease, root *field.Path) errorList {
 	var errs errorList
-	path := field.NewPath("spec")
+	path := child(root, "spec")
 	if d := l.Spec.LeaseDurationSeconds; d != nil && *d <= 0 {
-		errs = append(errs, field.Invalid(path.Child("leaseDurationSeconds"), *d, "must be greater than 0"))
+		errs = append(errs, field.Invalid(child(path, "leaseDurationSeconds"), *d, "must be greater than 0"))
 	}
 	if n := l.Spec.LeaseTransitions; n != nil && *n < 0 {
-		errs = append(errs, field.Invalid(path.Child("leaseTransitions"), *n, "must be greater than or equal to 0"))
+		errs = append(errs, field.Invalid(child(path, "leaseTransitions"), *n, "must be greater than or equal to 0"))
 	}
 	return errs
 }

@@ -24,8 +24,8 @@ func claimKind() *Kind {
 			Default:          on(defaultClaim),
 			PrepareForCreate: on(prepareNewClaim),
 			PrepareForUpdate: onChange(prepareClaim),
-			Validate: check(func(c *corev1.PersistentVolumeClaim) errorList {
-				return validateClaimSpec(&c.Spec, field.NewPath("spec"))
+			Validate: check(func(c *corev1.PersistentVolumeClaim, root *field.Path) errorList {
+				return validateClaimSpec(&c.Spec, child(root, "spec"))
 			}),
 			ValidateUpdate:       checkChange(validateClaimChange),
 			ValidateStatusUpdate: checkChange(validateClaimStatus),
@@ -112,38 +112,38 @@ func validateAccessModes(modes []corev1.PersistentVolumeAccessMode, at *field.Pa
 func validateClaimSpec(s *corev1.PersistentVolumeClaimSpec, path *field.Path) errorList {
 	var errs errorList
 	if len(s.AccessModes) == 0 {
-		errs = append(errs, field.Required(path.Child("accessModes"), "at least 1 access mode is required"))
+		errs = append(errs, field.Required(child(path, "accessModes"), "at least 1 access mode is required"))
 	}
 	if s.Selector != nil {
-		errs = append(errs, metav1validation.ValidateLabelSelector(s.Selector, metav1validation.LabelSelectorValidationOptions{}, path.Child("selector"))...)
+		errs = append(errs, metav1validation.ValidateLabelSelector(s.Selector, metav1validation.LabelSelectorValidationOptions{}, child(path, "selector"))...)
 	}
-	errs = append(errs, validateAccessModes(s.AccessModes, path.Child("accessModes"))...)
-	storage := path.Child("resources").Key(string(corev1.ResourceStorage))
+	errs = append(errs, validateAccessModes(s.AccessModes, child(path, "accessModes"))...)
+	storage := keyed(child(path, "resources"), string(corev1.ResourceStorage))
 	if q, ok := s.Resources.Requests[corev1.ResourceStorage]; ok {
 		errs = append(errs, positiveQuantity(q, storage)...)
 	} else {
 		errs = append(errs, field.Required(storage, ""))
 	}
-	errs = append(errs, validateClass(s.StorageClassName, path.Child("storageClassName"))...)
-	errs = append(errs, knownIfSet(path.Child("volumeMode"), s.VolumeMode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
+	errs = append(errs, validateClass(s.StorageClassName, child(path, "storageClassName"))...)
+	errs = append(errs, knownIfSet(child(path, "volumeMode"), s.VolumeMode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
 	d, r := s.DataSource, s.DataSourceRef
 	if d != nil {
-		errs = append(errs, validateDataSource(d.APIGroup, d.Kind, d.Name, path.Child("dataSource"))...)
+		errs = append(errs, validateDataSource(d.APIGroup, d.Kind, d.Name, child(path, "dataSource"))...)
 	}
 	if r != nil {
-		errs = append(errs, validateDataSource(r.APIGroup, r.Kind, r.Name, path.Child("dataSourceRef"))...)
+		errs = append(errs, validateDataSource(r.APIGroup, r.Kind, r.Name, child(path, "dataSourceRef"))...)
 		if ns := value(r.Namespace); ns != "" {
-			errs = append(errs, objectName(path.Child("dataSourceRef", "namespace"), ns, apivalidation.ValidateNamespaceName)...)
+			errs = append(errs, objectName(child(path, "dataSourceRef", "namespace"), ns, apivalidation.ValidateNamespaceName)...)
 		}
 	}
 	switch {
 	case d == nil || r == nil:
 	case value(r.Namespace) != "":
-		errs = append(errs, field.Invalid(path, path.Child("dataSource"), "may not be specified when dataSourceRef.namespace is specified"))
+		errs = append(errs, field.Invalid(path, child(path, "dataSource"), "may not be specified when dataSourceRef.namespace is specified"))
 	case (d.APIGroup == nil) != (r.APIGroup == nil) || value(d.APIGroup) != value(r.APIGroup) || d.Kind != r.Kind || d.Name != r.Name:
-		errs = append(errs, field.Invalid(path, path.Child("dataSource"), "must match dataSourceRef"))
+		errs = append(errs, field.Invalid(path, child(path, "dataSource"), "must match dataSourceRef"))
 	}
-	return append(errs, validateClass(s.VolumeAttributesClassName, path.Child("volumeAttributesClassName"))...)
+	return append(errs, validateClass(s.VolumeAttributesClassName, child(path, "volumeAttributesClassName"))...)
 }
 
 func validateClass(name *string, at *field.Path) errorList {
@@ -154,13 +154,13 @@ func validateClass(name *string, at *field.Path) errorList {
 }
 
 func validateDataSource(group *string, kind, name string, at *field.Path) errorList {
-	errs := append(needed(at.Child("name"), name), needed(at.Child("kind"), kind)...)
+	errs := append(needed(child(at, "name"), name), needed(child(at, "kind"), kind)...)
 	g := value(group)
 	if g == "" && kind != "PersistentVolumeClaim" {
 		errs = append(errs, field.Invalid(at, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
 	}
 	if g != "" {
-		errs = append(errs, invalidEach(at.Child("apiGroup"), g, validation.IsDNS1123Subdomain(g))...)
+		errs = append(errs, invalidEach(child(at, "apiGroup"), g, validation.IsDNS1123Subdomain(g))...)
 	}
 	return errs
 }
@@ -169,9 +169,9 @@ const oldStorageClass = corev1.BetaStorageClassAnnotation
 
 // validateClaimChange: of a claim that exists only the size can be changed, and the class of its attributes, once
 // it has a volume. Its storage class can be filled in where there was none.
-func validateClaimChange(c, old *corev1.PersistentVolumeClaim) errorList {
+func validateClaimChange(c, old *corev1.PersistentVolumeClaim, root *field.Path) errorList {
 	var errs errorList
-	spec := field.NewPath("spec")
+	spec := child(root, "spec")
 	now, was := c.Spec.DeepCopy(), old.Spec.DeepCopy()
 	if was.VolumeName == "" {
 		was.VolumeName = now.VolumeName
@@ -183,7 +183,7 @@ func validateClaimChange(c, old *corev1.PersistentVolumeClaim) errorList {
 		now.StorageClassName = nil // moved from the annotation to the field
 	default:
 		if class != nowClass {
-			errs = append(errs, field.Invalid(field.NewPath("metadata", "annotations", oldStorageClass), nowClass, apivalidation.FieldImmutableErrorMsg))
+			errs = append(errs, field.Invalid(child(root, "metadata", "annotations", oldStorageClass), nowClass, apivalidation.FieldImmutableErrorMsg))
 		}
 		if fills {
 			now.StorageClassName = was.StorageClassName
@@ -202,33 +202,33 @@ func validateClaimChange(c, old *corev1.PersistentVolumeClaim) errorList {
 	size, oldSize := c.Spec.Resources.Requests[corev1.ResourceStorage], old.Spec.Resources.Requests[corev1.ResourceStorage]
 	capacity := old.Status.Capacity[corev1.ResourceStorage]
 	if size.Cmp(oldSize) < 0 && size.Cmp(capacity) <= 0 {
-		errs = append(errs, field.Forbidden(spec.Child("resources", "requests", "storage"), "field can not be less than status.capacity"))
+		errs = append(errs, field.Forbidden(child(spec, "resources", "requests", "storage"), "field can not be less than status.capacity"))
 	}
-	errs = append(errs, unchanged(field.NewPath("volumeMode"), c.Spec.VolumeMode, old.Spec.VolumeMode)...)
+	errs = append(errs, unchanged(child(root, "volumeMode"), c.Spec.VolumeMode, old.Spec.VolumeMode)...)
 	if attributes := c.Spec.VolumeAttributesClassName; old.Status.CurrentVolumeAttributesClassName != nil &&
 		!equality.Semantic.DeepEqual(attributes, old.Spec.VolumeAttributesClassName) && value(attributes) == "" {
 		to := "empty string"
 		if attributes == nil {
 			to = "nil"
 		}
-		errs = append(errs, field.Forbidden(spec.Child("volumeAttributesClassName"),
+		errs = append(errs, field.Forbidden(child(spec, "volumeAttributesClassName"),
 			fmt.Sprintf("update to %s is forbidden when status.currentVolumeAttributesClassName is not nil", to)))
 	}
 	return errs
 }
 
-func validateClaimStatus(c, _ *corev1.PersistentVolumeClaim) errorList {
+func validateClaimStatus(c, _ *corev1.PersistentVolumeClaim, root *field.Path) errorList {
 	var errs errorList
 	if c.ResourceVersion == "" {
-		errs = append(errs, field.Required(field.NewPath("resourceVersion"), ""))
+		errs = append(errs, field.Required(child(root, "resourceVersion"), ""))
 	}
 	if len(c.Spec.AccessModes) == 0 {
-		errs = append(errs, field.Required(field.NewPath("Spec", "accessModes"), ""))
+		errs = append(errs, field.Required(child(root, "Spec", "accessModes"), ""))
 	}
 	for name, q := range sorted(c.Status.Capacity) {
-		errs = append(errs, aQuantity(q, field.NewPath("status", "capacity").Key(string(name)))...)
+		errs = append(errs, aQuantity(q, keyed(child(root, "status", "capacity"), string(name)))...)
 	}
-	at := field.NewPath("status", "allocatedResourceStatuses")
+	at := child(root, "status", "allocatedResourceStatuses")
 	known := []corev1.ClaimResourceStatus{
 		corev1.PersistentVolumeClaimControllerResizeInProgress, corev1.PersistentVolumeClaimControllerResizeInfeasible,
 		corev1.PersistentVolumeClaimNodeResizeInProgress, corev1.PersistentVolumeClaimNodeResizeInfeasible, corev1.PersistentVolumeClaimNodeResizePending,
@@ -240,11 +240,11 @@ func validateClaimStatus(c, _ *corev1.PersistentVolumeClaim) errorList {
 			errs = append(errs, field.NotSupported(at, name, known))
 		}
 	}
-	at = field.NewPath("status", "allocatedResources")
+	at = child(root, "status", "allocatedResources")
 	for name, q := range sorted(c.Status.AllocatedResources) {
 		wrong := claimResource(name, at)
 		if len(wrong) == 0 {
-			wrong = aQuantity(q, at.Key(string(name)))
+			wrong = aQuantity(q, keyed(at, string(name)))
 		}
 		errs = append(errs, wrong...)
 	}
@@ -263,17 +263,17 @@ func claimResource(r corev1.ResourceName, at *field.Path) errorList {
 
 const useStorageClassName = `deprecated since v1.8; use "storageClassName" attribute instead`
 
-func claimWarnings(c, _ *corev1.PersistentVolumeClaim) []string {
+func claimWarnings(c, _ *corev1.PersistentVolumeClaim, root *field.Path) []string {
 	var out []string
 	if _, ok := c.Annotations[oldStorageClass]; ok {
-		out = append(out, fmt.Sprintf("%s: %s", field.NewPath("metadata", "annotations").Key(oldStorageClass), useStorageClassName))
+		out = append(out, fmt.Sprintf("%s: %s", keyed(child(root, "metadata", "annotations"), oldStorageClass), useStorageClassName))
 	}
-	return append(out, claimSpecWarnings(&c.Spec, field.NewPath("spec"))...)
+	return append(out, claimSpecWarnings(&c.Spec, child(root, "spec"))...)
 }
 
 func claimSpecWarnings(s *corev1.PersistentVolumeClaimSpec, path *field.Path) []string {
-	return append(fractionWarnings(s.Resources.Requests, path.Child("resources", "requests"), corev1.ResourceStorage),
-		fractionWarnings(s.Resources.Limits, path.Child("resources", "limits"), corev1.ResourceStorage)...)
+	return append(fractionWarnings(s.Resources.Requests, child(path, "resources", "requests"), corev1.ResourceStorage),
+		fractionWarnings(s.Resources.Limits, child(path, "resources", "limits"), corev1.ResourceStorage)...)
 }
 
 // fractionWarnings: of memory and storage there are whole bytes only.
@@ -281,7 +281,7 @@ func fractionWarnings(l corev1.ResourceList, path *field.Path, names ...corev1.R
 	var out []string
 	for _, name := range names {
 		if q, ok := l[name]; ok && q.MilliValue()%1000 != 0 {
-			out = append(out, fmt.Sprintf("%s: fractional byte value %q is invalid, must be an integer", path.Key(string(name)), q.String()))
+			out = append(out, fmt.Sprintf("%s: fractional byte value %q is invalid, must be an integer", keyed(path, string(name)), q.String()))
 		}
 	}
 	return out

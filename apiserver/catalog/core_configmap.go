@@ -28,11 +28,11 @@ func configMapKind() *Kind {
 	})
 }
 
-func validateConfigMap(c *corev1.ConfigMap) errorList {
+func validateConfigMap(c *corev1.ConfigMap, root *field.Path) errorList {
 	var errs errorList
 	size := 0
 	for key, text := range sorted(c.Data) {
-		at := field.NewPath("data").Key(key)
+		at := keyed(child(root, "data"), key)
 		errs = append(errs, invalidEach(at, key, validation.IsConfigMapKey(key))...)
 		if _, twice := c.BinaryData[key]; twice {
 			errs = append(errs, field.Invalid(at, key, "duplicate of key present in binaryData"))
@@ -40,23 +40,23 @@ func validateConfigMap(c *corev1.ConfigMap) errorList {
 		size += len(text)
 	}
 	for key, bytes := range sorted(c.BinaryData) {
-		errs = append(errs, invalidEach(field.NewPath("binaryData").Key(key), key, validation.IsConfigMapKey(key))...)
+		errs = append(errs, invalidEach(keyed(child(root, "binaryData"), key), key, validation.IsConfigMapKey(key))...)
 		size += len(bytes)
 	}
 	if size > corev1.MaxSecretSize {
-		errs = append(errs, field.TooLong(field.NewPath(""), "", corev1.MaxSecretSize))
+		errs = append(errs, field.TooLong(child(root, ""), "", corev1.MaxSecretSize))
 	}
 	return errs
 }
 
-func validateConfigMapChange(c, old *corev1.ConfigMap) errorList {
+func validateConfigMapChange(c, old *corev1.ConfigMap, root *field.Path) errorList {
 	var errs errorList
 	if value(old.Immutable) {
-		errs = append(errs, stays(field.NewPath("immutable"), value(c.Immutable))...)
-		errs = append(errs, stays(field.NewPath("data"), equality.Semantic.DeepEqual(c.Data, old.Data))...)
-		errs = append(errs, stays(field.NewPath("binaryData"), equality.Semantic.DeepEqual(c.BinaryData, old.BinaryData))...)
+		errs = append(errs, stays(child(root, "immutable"), value(c.Immutable))...)
+		errs = append(errs, stays(child(root, "data"), equality.Semantic.DeepEqual(c.Data, old.Data))...)
+		errs = append(errs, stays(child(root, "binaryData"), equality.Semantic.DeepEqual(c.BinaryData, old.BinaryData))...)
 	}
-	return append(errs, validateConfigMap(c)...)
+	return append(errs, validateConfigMap(c, root)...)
 }
 
 // stays reports a change of what `immutable` has fixed.

@@ -43,28 +43,28 @@ func defaultEndpoints(e *corev1.Endpoints) {
 	}
 }
 
-func validateEndpoints(e *corev1.Endpoints) errorList {
+func validateEndpoints(e *corev1.Endpoints, root *field.Path) errorList {
 	var errs errorList
 	for i, s := range e.Subsets {
-		at := field.NewPath("subsets").Index(i)
+		at := nth(child(root, "subsets"), i)
 		if len(s.Addresses) == 0 && len(s.NotReadyAddresses) == 0 {
 			errs = append(errs, field.Required(at, "must specify `addresses` or `notReadyAddresses`"))
 		}
 		for j := range s.Addresses {
-			errs = append(errs, validateSubsetAddress(&s.Addresses[j], at.Child("addresses").Index(j))...)
+			errs = append(errs, validateSubsetAddress(&s.Addresses[j], nth(child(at, "addresses"), j))...)
 		}
 		for j := range s.NotReadyAddresses {
-			errs = append(errs, validateSubsetAddress(&s.NotReadyAddresses[j], at.Child("notReadyAddresses").Index(j))...)
+			errs = append(errs, validateSubsetAddress(&s.NotReadyAddresses[j], nth(child(at, "notReadyAddresses"), j))...)
 		}
 		for j, p := range s.Ports {
-			port := at.Child("ports").Index(j)
+			port := nth(child(at, "ports"), j)
 			if len(s.Ports) > 1 || p.Name != "" {
-				errs = append(errs, neededLabel(port.Child("name"), p.Name)...)
+				errs = append(errs, neededLabel(child(port, "name"), p.Name)...)
 			}
-			errs = append(errs, portNumber(port.Child("port"), p.Port)...)
-			errs = append(errs, validateProtocol(p.Protocol, port.Child("protocol"))...)
+			errs = append(errs, portNumber(child(port, "port"), p.Port)...)
+			errs = append(errs, validateProtocol(p.Protocol, child(port, "protocol"))...)
 			if p.AppProtocol != nil {
-				errs = append(errs, qualifiedName(port.Child("appProtocol"), *p.AppProtocol)...)
+				errs = append(errs, qualifiedName(child(port, "appProtocol"), *p.AppProtocol)...)
 			}
 		}
 	}
@@ -72,14 +72,14 @@ func validateEndpoints(e *corev1.Endpoints) errorList {
 }
 
 func validateSubsetAddress(a *corev1.EndpointAddress, at *field.Path) errorList {
-	errs := anIP(at.Child("ip"), a.IP)
+	errs := anIP(child(at, "ip"), a.IP)
 	if a.Hostname != "" {
-		errs = append(errs, dnsLabel(at.Child("hostname"), a.Hostname)...)
+		errs = append(errs, dnsLabel(child(at, "hostname"), a.Hostname)...)
 	}
 	if a.NodeName != nil {
-		errs = append(errs, objectName(at.Child("nodeName"), *a.NodeName, apivalidation.NameIsDNSSubdomain)...)
+		errs = append(errs, objectName(child(at, "nodeName"), *a.NodeName, apivalidation.NameIsDNSSubdomain)...)
 	}
-	return append(errs, reachable(at.Child("ip"), a.IP)...)
+	return append(errs, reachable(child(at, "ip"), a.IP)...)
 }
 
 // reachable: traffic can be sent neither to a node's own addresses, nor to those of the cloud's metadata service.
@@ -104,18 +104,18 @@ func reachable(at *field.Path, text string) errorList {
 	return errs
 }
 
-func endpointsWarnings(e, _ *corev1.Endpoints) []string {
+func endpointsWarnings(e, _ *corev1.Endpoints, root *field.Path) []string {
 	if e.Labels["endpoints.kubernetes.io/managed-by"] == "endpoint-controller" {
 		return nil
 	}
 	var out []string
 	for i, s := range e.Subsets {
-		at := field.NewPath("subsets").Index(i)
+		at := nth(child(root, "subsets"), i)
 		for j, a := range s.Addresses {
-			out = append(out, validation.GetWarningsForIP(at.Child("addresses").Index(j).Child("ip"), a.IP)...)
+			out = append(out, validation.GetWarningsForIP(child(nth(child(at, "addresses"), j), "ip"), a.IP)...)
 		}
 		for j, a := range s.NotReadyAddresses {
-			out = append(out, validation.GetWarningsForIP(at.Child("notReadyAddresses").Index(j).Child("ip"), a.IP)...)
+			out = append(out, validation.GetWarningsForIP(child(nth(child(at, "notReadyAddresses"), j), "ip"), a.IP)...)
 		}
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // eventKind is the older of the two forms in which events are told, and the one that is stored.
@@ -19,9 +20,11 @@ func eventKind() *Kind {
 		Namespaced:   true,
 		NoDependents: true,
 		Strategy: Strategy{
-			ChecksMetadata:      true,
-			ValidateName:        path.ValidatePathSegmentName,
-			Validate:            check(func(e *corev1.Event) errorList { return validateAnyEvent(e, "reportingComponent") }),
+			ChecksMetadata: true,
+			ValidateName:   path.ValidatePathSegmentName,
+			Validate: check(func(e *corev1.Event, root *field.Path) errorList {
+				return validateAnyEvent(e, "reportingComponent", root)
+			}),
 			AllowCreateOnUpdate: true,
 		},
 		Table:      eventTable(),

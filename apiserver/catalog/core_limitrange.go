@@ -50,14 +50,14 @@ func fill(l *corev1.ResourceList, from corev1.ResourceList) {
 	}
 }
 
-func validateLimitRange(l *corev1.LimitRange) errorList {
+func validateLimitRange(l *corev1.LimitRange, root *field.Path) errorList {
 	var errs errorList
 	seen := map[corev1.LimitType]bool{}
 	for i := range l.Spec.Limits {
-		item, at := &l.Spec.Limits[i], field.NewPath("spec", "limits").Index(i)
-		errs = append(errs, validateLimitType(item.Type, at.Child("type"))...)
+		item, at := &l.Spec.Limits[i], nth(child(root, "spec", "limits"), i)
+		errs = append(errs, validateLimitType(item.Type, child(at, "type"))...)
 		if seen[item.Type] {
-			errs = append(errs, field.Duplicate(at.Child("type"), item.Type))
+			errs = append(errs, field.Duplicate(child(at, "type"), item.Type))
 		}
 		seen[item.Type] = true
 		errs = append(errs, validateLimitItem(item, at)...)
@@ -88,31 +88,31 @@ func validateLimitItem(item *corev1.LimitRangeItem, at *field.Path) errorList {
 	names := map[corev1.ResourceName]bool{}
 	list := func(l corev1.ResourceList, path *field.Path) {
 		for r := range sorted(l) {
-			errs = append(errs, name(r, path.Key(string(r)))...)
+			errs = append(errs, name(r, keyed(path, string(r)))...)
 			names[r] = true
 		}
 	}
-	list(item.Max, at.Child("max"))
-	list(item.Min, at.Child("min"))
+	list(item.Max, child(at, "max"))
+	list(item.Min, child(at, "min"))
 	defaults, requests := item.Default, item.DefaultRequest
 	if item.Type == corev1.LimitTypePod {
 		if len(defaults) > 0 {
-			errs = append(errs, field.Forbidden(at.Child("default"), "may not be specified when `type` is 'Pod'"))
+			errs = append(errs, field.Forbidden(child(at, "default"), "may not be specified when `type` is 'Pod'"))
 		}
 		if len(requests) > 0 {
-			errs = append(errs, field.Forbidden(at.Child("defaultRequest"), "may not be specified when `type` is 'Pod'"))
+			errs = append(errs, field.Forbidden(child(at, "defaultRequest"), "may not be specified when `type` is 'Pod'"))
 		}
 		defaults, requests = nil, nil
 	}
-	list(defaults, at.Child("default"))
-	list(requests, at.Child("defaultRequest"))
+	list(defaults, child(at, "default"))
+	list(requests, child(at, "defaultRequest"))
 	if item.Type == corev1.LimitTypePersistentVolumeClaim {
 		_, least := item.Min[corev1.ResourceStorage]
 		if _, most := item.Max[corev1.ResourceStorage]; !least && !most {
-			errs = append(errs, field.Required(at.Child("limits"), "either minimum or maximum storage value is required, but neither was provided"))
+			errs = append(errs, field.Required(child(at, "limits"), "either minimum or maximum storage value is required, but neither was provided"))
 		}
 	}
-	list(item.MaxLimitRequestRatio, at.Child("maxLimitRequestRatio"))
+	list(item.MaxLimitRequestRatio, child(at, "maxLimitRequestRatio"))
 	for r := range sorted(names) {
 		errs = append(errs, validateLimits(r, item, defaults, requests, at)...)
 	}
@@ -130,7 +130,7 @@ func validateLimits(r corev1.ResourceName, item *corev1.LimitRangeItem, defaults
 	ratio, hasRatio := item.MaxLimitRequestRatio[r]
 	order := func(low, high resource.Quantity, list string, shown resource.Quantity, format string) {
 		if low.Cmp(high) > 0 {
-			errs = append(errs, field.Invalid(at.Child(list).Key(key), shown, fmt.Sprintf(format, low.String(), high.String())))
+			errs = append(errs, field.Invalid(keyed(child(at, list), key), shown, fmt.Sprintf(format, low.String(), high.String())))
 		}
 	}
 	if hasLeast && hasMost {
@@ -152,16 +152,16 @@ func validateLimits(r corev1.ResourceName, item *corev1.LimitRangeItem, defaults
 		order(limit, most, "default", most, "default value %s is greater than max value %s")
 	}
 	if hasRatio && ratio.CmpInt64(1) < 0 {
-		errs = append(errs, field.Invalid(at.Child("maxLimitRequestRatio").Key(key), ratio, fmt.Sprintf("ratio %s is less than 1", ratio.String())))
+		errs = append(errs, field.Invalid(keyed(child(at, "maxLimitRequestRatio"), key), ratio, fmt.Sprintf("ratio %s is less than 1", ratio.String())))
 	}
 	if hasRatio && hasLeast && hasMost {
 		if asked, possible := ratios(ratio, least, most); asked > possible {
-			errs = append(errs, field.Invalid(at.Child("maxLimitRequestRatio").Key(key), ratio,
+			errs = append(errs, field.Invalid(keyed(child(at, "maxLimitRequestRatio"), key), ratio,
 				fmt.Sprintf("ratio %s is greater than max/min = %f", ratio.String(), possible)))
 		}
 	}
 	if hasLimit && hasRequest && !canOvercommit(r) && limit.Cmp(request) != 0 {
-		errs = append(errs, field.Invalid(at.Child("defaultRequest").Key(key), request,
+		errs = append(errs, field.Invalid(keyed(child(at, "defaultRequest"), key), request,
 			fmt.Sprintf("default value %s must equal to defaultRequest value %s in %s", limit.String(), request.String(), r)))
 	}
 	return errs

@@ -64,18 +64,18 @@ func prepareNewNamespace(n *corev1.Namespace) {
 	}
 }
 
-func validateNamespace(n *corev1.Namespace) errorList {
+func validateNamespace(n *corev1.Namespace, root *field.Path) errorList {
 	var errs errorList
 	for _, f := range n.Spec.Finalizers {
-		errs = append(errs, validateFinalizer(string(f), field.NewPath("spec", "finalizers"))...)
+		errs = append(errs, validateFinalizer(string(f), child(root, "spec", "finalizers"))...)
 	}
 	return errs
 }
 
-func validateFinalize(n, _ *corev1.Namespace) errorList {
+func validateFinalize(n, _ *corev1.Namespace, root *field.Path) errorList {
 	var errs errorList
 	for i, f := range n.Spec.Finalizers {
-		errs = append(errs, validateFinalizer(string(f), field.NewPath("spec", "finalizers").Index(i))...)
+		errs = append(errs, validateFinalizer(string(f), nth(child(root, "spec", "finalizers"), i))...)
 	}
 	return errs
 }
@@ -85,8 +85,8 @@ func validateFinalizer(name string, at *field.Path) errorList {
 }
 
 // validateNamespaceStatus: the phase follows from whether the namespace is being deleted.
-func validateNamespaceStatus(n, _ *corev1.Namespace) errorList {
-	at, phase := field.NewPath("status", "Phase"), n.Status.Phase
+func validateNamespaceStatus(n, _ *corev1.Namespace, root *field.Path) errorList {
+	at, phase := child(root, "status", "Phase"), n.Status.Phase
 	switch {
 	case n.DeletionTimestamp.IsZero() && phase != corev1.NamespaceActive:
 		return errorList{field.Invalid(at, phase, "may only be 'Active' if `deletionTimestamp` is empty")}

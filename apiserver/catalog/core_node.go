@@ -64,18 +64,18 @@ func defaultNode(n *corev1.Node) {
 // dropConfig takes away what a feature that is no more has left in the type. Whoever sends it owns it all the same.
 func dropConfig(n *corev1.Node) { n.Spec.ConfigSource, n.Status.Config = nil, nil }
 
-func validateNode(n *corev1.Node) errorList {
-	meta := field.NewPath("metadata")
-	errs := validateNodeAnnotations(n.Annotations, meta.Child("annotations"))
-	errs = append(errs, validateTaints(n.Spec.Taints, meta.Child("taints"))...)
-	errs = append(errs, validateNodeAmounts(n)...)
+func validateNode(n *corev1.Node, root *field.Path) errorList {
+	meta := child(root, "metadata")
+	errs := validateNodeAnnotations(n.Annotations, child(meta, "annotations"))
+	errs = append(errs, validateTaints(n.Spec.Taints, child(meta, "taints"))...)
+	errs = append(errs, validateNodeAmounts(n, root)...)
 	if s := n.Status.NodeInfo.Swap; s != nil && s.Capacity != nil {
-		errs = append(errs, positive(meta.Child("nodeSwapStatus", "capacity"), *s.Capacity)...)
+		errs = append(errs, positive(child(meta, "nodeSwapStatus", "capacity"), *s.Capacity)...)
 	}
-	errs = append(errs, validateDeclaredFeatures(n.Status.DeclaredFeatures, field.NewPath("status", "declaredFeatures"))...)
-	at := field.NewPath("spec", "podCIDRs")
+	errs = append(errs, validateDeclaredFeatures(n.Status.DeclaredFeatures, child(root, "status", "declaredFeatures"))...)
+	at := child(root, "spec", "podCIDRs")
 	for i, cidr := range n.Spec.PodCIDRs {
-		errs = append(errs, aCIDR(at.Index(i), cidr)...)
+		errs = append(errs, aCIDR(nth(at, i), cidr)...)
 	}
 	if len(n.Spec.PodCIDRs) < 2 {
 		return errs
@@ -97,7 +97,7 @@ func validateNodeAnnotations(annotations map[string]string, at *field.Path) erro
 		if err := json.Unmarshal([]byte(text), &taints); err != nil {
 			errs = append(errs, field.Invalid(at, corev1.TaintsAnnotationKey, err.Error()))
 		} else {
-			errs = append(errs, validateTaints(taints, at.Child(corev1.TaintsAnnotationKey))...)
+			errs = append(errs, validateTaints(taints, child(at, corev1.TaintsAnnotationKey))...)
 		}
 	}
 	if text := annotations[corev1.PreferAvoidPodsAnnotationKey]; text != "" {
@@ -109,16 +109,16 @@ func validateNodeAnnotations(annotations map[string]string, at *field.Path) erro
 func validateAvoidedPods(text string, at *field.Path) errorList {
 	var avoided corev1.AvoidPods
 	if err := json.Unmarshal([]byte(text), &avoided); err != nil {
-		return errorList{field.Invalid(at.Child("AvoidPods"), corev1.PreferAvoidPodsAnnotationKey, err.Error())}
+		return errorList{field.Invalid(child(at, "AvoidPods"), corev1.PreferAvoidPodsAnnotationKey, err.Error())}
 	}
 	var errs errorList
 	for i, p := range avoided.PreferAvoidPods {
-		at := at.Child(corev1.PreferAvoidPodsAnnotationKey).Index(i).Child("PodSignature")
+		at := child(nth(child(at, corev1.PreferAvoidPodsAnnotationKey), i), "PodSignature")
 		switch c := p.PodSignature.PodController; {
 		case c == nil:
 			errs = append(errs, field.Required(at, ""))
 		case !value(c.Controller):
-			errs = append(errs, field.Invalid(at.Child("PodController", "Controller"), false, "must point to a controller"))
+			errs = append(errs, field.Invalid(child(at, "PodController", "Controller"), false, "must point to a controller"))
 		}
 	}
 	return errs
@@ -128,12 +128,12 @@ func validateTaints(taints []corev1.Taint, path *field.Path) errorList {
 	var errs errorList
 	seen := map[[2]string]bool{}
 	for i, t := range taints {
-		at := path.Index(i)
-		errs = append(errs, metav1validation.ValidateLabelName(t.Key, at.Child("key"))...)
+		at := nth(path, i)
+		errs = append(errs, metav1validation.ValidateLabelName(t.Key, child(at, "key"))...)
 		if texts := validation.IsValidLabelValue(t.Value); len(texts) > 0 {
-			errs = append(errs, field.Invalid(at.Child("value"), t.Value, strings.Join(texts, ";")))
+			errs = append(errs, field.Invalid(child(at, "value"), t.Value, strings.Join(texts, ";")))
 		}
-		errs = append(errs, validateTaintEffect(t.Effect, at.Child("effect"))...)
+		errs = append(errs, validateTaintEffect(t.Effect, child(at, "effect"))...)
 		id := [2]string{string(t.Effect), t.Key}
 		if seen[id] {
 			err := field.Duplicate(at, internalForm(t))
@@ -145,13 +145,13 @@ func validateTaints(taints []corev1.Taint, path *field.Path) errorList {
 	return errs
 }
 
-func validateNodeAmounts(n *corev1.Node) errorList {
+func validateNodeAmounts(n *corev1.Node, root *field.Path) errorList {
 	var errs errorList
 	for name, q := range sorted(n.Status.Capacity) {
-		errs = append(errs, amount(name, q, field.NewPath("status", "capacity", string(name)))...)
+		errs = append(errs, amount(name, q, child(root, "status", "capacity", string(name)))...)
 	}
 	for name, q := range sorted(n.Status.Allocatable) {
-		errs = append(errs, amount(name, q, field.NewPath("status", "allocatable", string(name)))...)
+		errs = append(errs, amount(name, q, child(root, "status", "allocatable", string(name)))...)
 	}
 	return errs
 }
@@ -163,68 +163,68 @@ func validateDeclaredFeatures(features []string, path *field.Path) errorList {
 	for i, f := range features {
 		switch {
 		case len(f) > validation.DNS1123SubdomainMaxLength:
-			errs = append(errs, field.Invalid(path.Index(i), f, fmt.Sprintf("invalid feature name %q: must be no more than %d characters", f, validation.DNS1123SubdomainMaxLength)))
+			errs = append(errs, field.Invalid(nth(path, i), f, fmt.Sprintf("invalid feature name %q: must be no more than %d characters", f, validation.DNS1123SubdomainMaxLength)))
 		case !featureName.MatchString(f):
-			errs = append(errs, field.Invalid(path.Index(i), f, fmt.Sprintf("invalid feature name %q: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes", f)))
+			errs = append(errs, field.Invalid(nth(path, i), f, fmt.Sprintf("invalid feature name %q: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes", f)))
 		}
 		if i+1 == len(features) {
 			break
 		}
 		switch next := features[i+1]; {
 		case f == next:
-			errs = append(errs, field.Duplicate(path.Index(i+1), next))
+			errs = append(errs, field.Duplicate(nth(path, i+1), next))
 		case f > next:
-			errs = append(errs, field.Invalid(path.Index(i+1), next, "list must be sorted alphabetically"))
+			errs = append(errs, field.Invalid(nth(path, i+1), next, "list must be sorted alphabetically"))
 		}
 	}
 	return errs
 }
 
 // validateNodeChange: what tells where a node is, and which addresses its pods have, stays.
-func validateNodeChange(n, old *corev1.Node) errorList {
-	meta, spec := field.NewPath("metadata"), field.NewPath("spec")
-	errs := validateNodeAnnotations(n.Annotations, meta.Child("annotations"))
-	errs = append(errs, validateNodeAmounts(n)...)
-	errs = append(errs, validateDeclaredFeatures(n.Status.DeclaredFeatures, field.NewPath("status", "declaredFeatures"))...)
+func validateNodeChange(n, old *corev1.Node, root *field.Path) errorList {
+	meta, spec := child(root, "metadata"), child(root, "spec")
+	errs := validateNodeAnnotations(n.Annotations, child(meta, "annotations"))
+	errs = append(errs, validateNodeAmounts(n, root)...)
+	errs = append(errs, validateDeclaredFeatures(n.Status.DeclaredFeatures, child(root, "status", "declaredFeatures"))...)
 	seen := map[corev1.NodeAddress]bool{}
 	for i, a := range n.Status.Addresses {
 		if seen[a] {
-			errs = append(errs, field.Duplicate(field.NewPath("status", "addresses").Index(i), internalForm(a)))
+			errs = append(errs, field.Duplicate(nth(child(root, "status", "addresses"), i), internalForm(a)))
 		}
 		seen[a] = true
 	}
 	const fixedCIDR = `node updates may not change podCIDR except from "" to valid`
 	now, was := n.Spec.PodCIDRs, old.Spec.PodCIDRs
 	if len(was) > 0 && len(now) != len(was) {
-		errs = append(errs, field.Forbidden(spec.Child("podCIDRs"), fixedCIDR))
+		errs = append(errs, field.Forbidden(child(spec, "podCIDRs"), fixedCIDR))
 	} else {
 		for i := range was {
 			if now[i] != was[i] {
-				errs = append(errs, field.Forbidden(spec.Child("podCIDRs"), fixedCIDR))
+				errs = append(errs, field.Forbidden(child(spec, "podCIDRs"), fixedCIDR))
 			}
 		}
 	}
 	switch id := n.Spec.ProviderID; {
 	case old.Spec.ProviderID == "" || id == old.Spec.ProviderID:
 	case id == "":
-		errs = append(errs, field.Invalid(spec.Child("providerID"), nil, "field cannot be cleared once set"))
+		errs = append(errs, field.Invalid(child(spec, "providerID"), nil, "field cannot be cleared once set"))
 	default:
-		errs = append(errs, field.Invalid(spec.Child("providerID"), nil, "field cannot be modified once set"))
+		errs = append(errs, field.Invalid(child(spec, "providerID"), nil, "field cannot be modified once set"))
 	}
-	errs = append(errs, validateTaints(n.Spec.Taints, meta.Child("taints"))...)
+	errs = append(errs, validateTaints(n.Spec.Taints, child(meta, "taints"))...)
 	if n.Spec.DoNotUseExternalID != old.Spec.DoNotUseExternalID {
-		errs = append(errs, field.Forbidden(spec.Child("externalID"), "may not be updated"))
+		errs = append(errs, field.Forbidden(child(spec, "externalID"), "may not be updated"))
 	}
 	return errs
 }
 
-func nodeWarnings(n, _ *corev1.Node) []string {
+func nodeWarnings(n, _ *corev1.Node, root *field.Path) []string {
 	var out []string
 	if n.Spec.DoNotUseExternalID != "" {
 		out = append(out, "spec.externalID: this field is deprecated, and is unused by Kubernetes")
 	}
 	for i, cidr := range n.Spec.PodCIDRs {
-		out = append(out, validation.GetWarningsForCIDR(field.NewPath("spec", "podCIDRs").Index(i), cidr)...)
+		out = append(out, validation.GetWarningsForCIDR(nth(child(root, "spec", "podCIDRs"), i), cidr)...)
 	}
 	return out
 }

@@ -41,15 +41,15 @@ func defaultQuota(q *corev1.ResourceQuota) {
 	roundUp(q.Status.Used)
 }
 
-func validateQuota(q *corev1.ResourceQuota) errorList {
-	return append(validateQuotaSpec(&q.Spec, field.NewPath("spec")), validateQuotaAmounts(&q.Status)...)
+func validateQuota(q *corev1.ResourceQuota, root *field.Path) errorList {
+	return append(validateQuotaSpec(&q.Spec, child(root, "spec")), validateQuotaAmounts(&q.Status, root)...)
 }
 
 func validateQuotaSpec(s *corev1.ResourceQuotaSpec, path *field.Path) errorList {
-	errs := validateQuotaList(s.Hard, path.Child("hard"))
-	errs = append(errs, validateScopes(s, path.Child("scopes"))...)
+	errs := validateQuotaList(s.Hard, child(path, "hard"))
+	errs = append(errs, validateScopes(s, child(path, "scopes"))...)
 	if s.ScopeSelector != nil {
-		errs = append(errs, validateScopeSelector(s, path.Child("scopeSelector", "matchExpressions"))...)
+		errs = append(errs, validateScopeSelector(s, child(path, "scopeSelector", "matchExpressions"))...)
 	}
 	return errs
 }
@@ -57,19 +57,19 @@ func validateQuotaSpec(s *corev1.ResourceQuotaSpec, path *field.Path) errorList 
 func validateQuotaList(l corev1.ResourceList, path *field.Path) errorList {
 	var errs errorList
 	for name, q := range sorted(l) {
-		at := path.Key(string(name))
+		at := keyed(path, string(name))
 		errs = append(errs, quotaResource(name, at)...)
 		errs = append(errs, amount(name, q, at)...)
 	}
 	return errs
 }
 
-func validateQuotaAmounts(s *corev1.ResourceQuotaStatus) errorList {
-	return append(validateQuotaList(s.Hard, field.NewPath("status", "hard")), validateQuotaList(s.Used, field.NewPath("status", "used"))...)
+func validateQuotaAmounts(s *corev1.ResourceQuotaStatus, root *field.Path) errorList {
+	return append(validateQuotaList(s.Hard, child(root, "status", "hard")), validateQuotaList(s.Used, child(root, "status", "used"))...)
 }
 
-func validateQuotaStatus(q, _ *corev1.ResourceQuota) errorList {
-	return append(needed(field.NewPath("resourceVersion"), q.ResourceVersion), validateQuotaAmounts(&q.Status)...)
+func validateQuotaStatus(q, _ *corev1.ResourceQuota, root *field.Path) errorList {
+	return append(needed(child(root, "resourceVersion"), q.ResourceVersion), validateQuotaAmounts(&q.Status, root)...)
 }
 
 func isScope(s corev1.ResourceQuotaScope) bool {
@@ -146,7 +146,7 @@ func validateScopeSelector(s *corev1.ResourceQuotaSpec, at *field.Path) errorLis
 	for _, r := range s.ScopeSelector.MatchExpressions {
 		scopes = append(scopes, r.ScopeName)
 		if !isScope(r.ScopeName) {
-			errs = append(errs, field.Invalid(at.Child("scopeName"), r.ScopeName, "unsupported scope"))
+			errs = append(errs, field.Invalid(child(at, "scopeName"), r.ScopeName, "unsupported scope"))
 		}
 		for range misfits(r.ScopeName, s.Hard) {
 			errs = append(errs, field.Invalid(at, internalForm(s.ScopeSelector), "unsupported scope applied to resource"))
@@ -155,42 +155,42 @@ func validateScopeSelector(s *corev1.ResourceQuotaSpec, at *field.Path) errorLis
 		case corev1.ResourceQuotaScopeBestEffort, corev1.ResourceQuotaScopeNotBestEffort, corev1.ResourceQuotaScopeTerminating,
 			corev1.ResourceQuotaScopeNotTerminating, corev1.ResourceQuotaScopeCrossNamespacePodAffinity:
 			if r.Operator != corev1.ScopeSelectorOpExists {
-				errs = append(errs, field.Invalid(at.Child("operator"), r.Operator,
+				errs = append(errs, field.Invalid(child(at, "operator"), r.Operator,
 					"must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"))
 			}
 		}
 		switch r.Operator {
 		case corev1.ScopeSelectorOpIn, corev1.ScopeSelectorOpNotIn:
 			if len(r.Values) == 0 {
-				errs = append(errs, field.Required(at.Child("values"), "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"))
+				errs = append(errs, field.Required(child(at, "values"), "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"))
 			}
 		case corev1.ScopeSelectorOpExists, corev1.ScopeSelectorOpDoesNotExist:
 			if len(r.Values) != 0 {
-				errs = append(errs, field.Invalid(at.Child("values"), r.Values, "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"))
+				errs = append(errs, field.Invalid(child(at, "values"), r.Values, "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"))
 			}
 		default:
-			errs = append(errs, field.Invalid(at.Child("operator"), r.Operator, "not a valid selector operator"))
+			errs = append(errs, field.Invalid(child(at, "operator"), r.Operator, "not a valid selector operator"))
 		}
 	}
 	for range conflicts(scopes) {
-		errs = append(errs, field.Invalid(field.NewPath("spec", "scopeSelector", "matchExpressions"), s.Scopes, "conflicting scopes"))
+		errs = append(errs, field.Invalid(at, s.Scopes, "conflicting scopes"))
 	}
 	return errs
 }
 
 // validateQuotaChange: what a quota counts stays; how much may change.
-func validateQuotaChange(q, old *corev1.ResourceQuota) errorList {
-	errs := validateQuotaSpec(&q.Spec, field.NewPath("spec"))
+func validateQuotaChange(q, old *corev1.ResourceQuota, root *field.Path) errorList {
+	errs := validateQuotaSpec(&q.Spec, child(root, "spec"))
 	set := func(scopes []corev1.ResourceQuotaScope) []corev1.ResourceQuotaScope {
 		return slices.Compact(slices.Sorted(slices.Values(scopes)))
 	}
 	if !slices.Equal(set(q.Spec.Scopes), set(old.Spec.Scopes)) {
-		errs = append(errs, field.Invalid(field.NewPath("spec", "scopes"), q.Spec.Scopes, validation.FieldImmutableErrorMsg))
+		errs = append(errs, field.Invalid(child(root, "spec", "scopes"), q.Spec.Scopes, validation.FieldImmutableErrorMsg))
 	}
 	return errs
 }
 
-func quotaWarnings(q, old *corev1.ResourceQuota) []string {
+func quotaWarnings(q, old *corev1.ResourceQuota, _ *field.Path) []string {
 	if old != nil {
 		return nil
 	}

@@ -17,8 +17,10 @@ func podTemplateKind() *Kind {
 		Namespaced:    true,
 		ReturnDeleted: true,
 		Strategy: Strategy{
-			Default:    on(func(t *corev1.PodTemplate) { defaultTemplate(&t.Template) }),
-			Validate:   check(func(t *corev1.PodTemplate) errorList { return validateTemplate(&t.Template, field.NewPath("template")) }),
+			Default: on(func(t *corev1.PodTemplate) { defaultTemplate(&t.Template) }),
+			Validate: check(func(t *corev1.PodTemplate, root *field.Path) errorList {
+				return validateTemplate(&t.Template, child(root, "template"))
+			}),
 			Warnings:   warnings(podTemplateWarnings),
 			Generation: true,
 		},
@@ -34,11 +36,11 @@ func podTemplateKind() *Kind {
 	})
 }
 
-func podTemplateWarnings(t, old *corev1.PodTemplate) []string {
+func podTemplateWarnings(t, old *corev1.PodTemplate, root *field.Path) []string {
 	if old != nil && t.Generation == old.Generation {
 		return nil
 	}
-	return templateWarnings(&t.Template, nil, field.NewPath("template"))
+	return templateWarnings(&t.Template, nil, child(root, "template"))
 }
 
 func replicationControllerKind() *Kind {
@@ -83,14 +85,14 @@ func defaultReplicationController(r *corev1.ReplicationController) {
 	defaultTemplate(r.Spec.Template)
 }
 
-func validateReplicationController(r *corev1.ReplicationController) errorList {
-	s, at := &r.Spec, field.NewPath("spec")
+func validateReplicationController(r *corev1.ReplicationController, root *field.Path) errorList {
+	s, at := &r.Spec, child(root, "spec")
 	var errs errorList
 	selector := labels.Set(s.Selector).AsSelector()
 	if selector.Empty() {
-		errs = append(errs, field.Required(at.Child("selector"), ""))
+		errs = append(errs, field.Required(child(at, "selector"), ""))
 	}
-	if template := at.Child("template"); s.Template == nil {
+	if template := child(at, "template"); s.Template == nil {
 		errs = append(errs, field.Required(template, ""))
 	} else {
 		errs = append(errs, selectsItself(selector, s.Template, template)...)
@@ -98,15 +100,15 @@ func validateReplicationController(r *corev1.ReplicationController) errorList {
 		errs = append(errs, alwaysRestarts("ReplicationController", s.Template, template)...)
 	}
 	if s.Replicas == nil {
-		errs = append(errs, declared(field.Required(at.Child("replicas"), ""))...)
+		errs = append(errs, declared(field.Required(child(at, "replicas"), ""))...)
 	} else {
-		errs = append(errs, nonNegative(at.Child("replicas"), *s.Replicas).MarkBeta()...)
+		errs = append(errs, nonNegative(child(at, "replicas"), *s.Replicas).MarkBeta()...)
 	}
-	return append(errs, nonNegative(at.Child("minReadySeconds"), s.MinReadySeconds).MarkBeta()...)
+	return append(errs, nonNegative(child(at, "minReadySeconds"), s.MinReadySeconds).MarkBeta()...)
 }
 
 // validateReplicationControllerChange: a selector that another version could not express stays.
-func validateReplicationControllerChange(r, old *corev1.ReplicationController) errorList {
+func validateReplicationControllerChange(r, old *corev1.ReplicationController, root *field.Path) errorList {
 	var errs errorList
 	for key, v := range sorted(old.Annotations) {
 		name, ok := strings.CutPrefix(key, "non-convertible.kubernetes.io/")
@@ -115,22 +117,22 @@ func validateReplicationControllerChange(r, old *corev1.ReplicationController) e
 		case !strings.Contains(name, "selector"):
 			errs = append(errs, &field.Error{Type: field.ErrorTypeNotFound, BadValue: v, Field: name, Detail: "unknown non-convertible field"})
 		case !equality.Semantic.DeepEqual(r.Spec.Selector, old.Spec.Selector):
-			errs = append(errs, field.Invalid(field.NewPath("spec", "selector"), r.Spec.Selector, "cannot update non-convertible selector"))
+			errs = append(errs, field.Invalid(child(root, "spec", "selector"), r.Spec.Selector, "cannot update non-convertible selector"))
 		}
 	}
 	return errs
 }
 
-func validateReplicationControllerStatus(r, _ *corev1.ReplicationController) errorList {
-	s, at := &r.Status, field.NewPath("status")
-	errs := nonNegative(at.Child("replicas"), s.Replicas)
-	errs = append(errs, nonNegative(at.Child("fullyLabeledReplicas"), s.FullyLabeledReplicas)...)
-	errs = append(errs, nonNegative(at.Child("readyReplicas"), s.ReadyReplicas)...)
-	errs = append(errs, nonNegative(at.Child("availableReplicas"), s.AvailableReplicas)...)
-	errs = append(errs, nonNegative(at.Child("observedGeneration"), s.ObservedGeneration)...)
+func validateReplicationControllerStatus(r, _ *corev1.ReplicationController, root *field.Path) errorList {
+	s, at := &r.Status, child(root, "status")
+	errs := nonNegative(child(at, "replicas"), s.Replicas)
+	errs = append(errs, nonNegative(child(at, "fullyLabeledReplicas"), s.FullyLabeledReplicas)...)
+	errs = append(errs, nonNegative(child(at, "readyReplicas"), s.ReadyReplicas)...)
+	errs = append(errs, nonNegative(child(at, "availableReplicas"), s.AvailableReplicas)...)
+	errs = append(errs, nonNegative(child(at, "observedGeneration"), s.ObservedGeneration)...)
 	most := func(name string, n, limit int32, text string) {
 		if n > limit {
-			errs = append(errs, field.Invalid(at.Child(name), n, text))
+			errs = append(errs, field.Invalid(child(at, name), n, text))
 		}
 	}
 	most("fullyLabeledReplicas", s.FullyLabeledReplicas, s.Replicas, "cannot be greater than status.replicas")
@@ -141,8 +143,8 @@ func validateReplicationControllerStatus(r, _ *corev1.ReplicationController) err
 }
 
 // replicationControllerWarnings: at a change Kubernetes warns about the old template.
-func replicationControllerWarnings(r, old *corev1.ReplicationController) []string {
-	at := field.NewPath("spec", "template")
+func replicationControllerWarnings(r, old *corev1.ReplicationController, root *field.Path) []string {
+	at := child(root, "spec", "template")
 	switch {
 	case old == nil && r.Spec.Template != nil:
 		return append(podNameWarning(r.Name), templateWarnings(r.Spec.Template, nil, at)...)

@@ -132,7 +132,7 @@ func positiveQuantity(q resource.Quantity, at *field.Path) errorList {
 // validateRequirements checks what is requested and allowed; name checks the names of resources.
 func validateRequirements(r *corev1.ResourceRequirements, name func(corev1.ResourceName, *field.Path) errorList, claims claimNames, path *field.Path) errorList {
 	var errs errorList
-	limits, requests := path.Child("limits"), path.Child("requests")
+	limits, requests := child(path, "limits"), child(path, "requests")
 	hugePages, compute := false, false
 	one := func(r corev1.ResourceName, q resource.Quantity, at *field.Path) {
 		errs = append(errs, name(r, at)...)
@@ -146,12 +146,12 @@ func validateRequirements(r *corev1.ResourceRequirements, name func(corev1.Resou
 		}
 	}
 	for name, q := range sorted(r.Limits) {
-		at := limits.Key(string(name))
+		at := keyed(limits, string(name))
 		one(name, q, at)
 		pages(name, q, at)
 	}
 	for name, q := range sorted(r.Requests) {
-		at := requests.Key(string(name))
+		at := keyed(requests, string(name))
 		one(name, q, at)
 		limit, limited := r.Limits[name]
 		switch {
@@ -167,7 +167,7 @@ func validateRequirements(r *corev1.ResourceRequirements, name func(corev1.Resou
 	if hugePages && !compute {
 		errs = append(errs, field.Forbidden(path, "HugePages require cpu or memory"))
 	}
-	return append(errs, validateClaimNames(r.Claims, claims, path.Child("claims"))...)
+	return append(errs, validateClaimNames(r.Claims, claims, child(path, "claims"))...)
 }
 
 // wholePages: of huge pages one cannot have a part.
@@ -184,7 +184,7 @@ func validateClaimNames(used []corev1.ResourceClaim, claims claimNames, path *fi
 	var errs errorList
 	seen, requests := map[string]bool{}, map[string]int{} // of each claim
 	for i, c := range used {
-		at := path.Index(i)
+		at := nth(path, i)
 		if c.Name == "" {
 			errs = append(errs, field.Required(at, ""))
 			continue
@@ -194,7 +194,7 @@ func validateClaimNames(used []corev1.ResourceClaim, claims claimNames, path *fi
 		} else {
 			key := c.Name
 			if c.Request != "" {
-				errs = append(errs, dnsLabel(at.Child("request"), c.Request)...)
+				errs = append(errs, dnsLabel(child(at, "request"), c.Request)...)
 				key += "/" + c.Request
 			}
 			if seen[key] {

@@ -48,12 +48,12 @@ func defaultSecret(s *corev1.Secret) {
 }
 
 // validateSecret checks the keys, and that what a type promises is there. Values are never repeated in errors.
-func validateSecret(s *corev1.Secret) errorList {
+func validateSecret(s *corev1.Secret, root *field.Path) errorList {
 	var errs errorList
-	data := field.NewPath("data")
+	data := child(root, "data")
 	size := 0
 	for key, value := range sorted(s.Data) {
-		errs = append(errs, invalidEach(data.Key(key), key, validation.IsConfigMapKey(key))...)
+		errs = append(errs, invalidEach(keyed(data, key), key, validation.IsConfigMapKey(key))...)
 		size += len(value)
 	}
 	if size > corev1.MaxSecretSize {
@@ -62,14 +62,14 @@ func validateSecret(s *corev1.Secret) errorList {
 	need := func(keys ...string) {
 		for _, key := range keys {
 			if _, ok := s.Data[key]; !ok {
-				errs = append(errs, field.Required(data.Key(key), ""))
+				errs = append(errs, field.Required(keyed(data, key), ""))
 			}
 		}
 	}
 	switch s.Type {
 	case corev1.SecretTypeServiceAccountToken:
 		if s.Annotations[corev1.ServiceAccountNameKey] == "" {
-			errs = append(errs, field.Required(field.NewPath("metadata", "annotations").Key(corev1.ServiceAccountNameKey), ""))
+			errs = append(errs, field.Required(keyed(child(root, "metadata", "annotations"), corev1.ServiceAccountNameKey), ""))
 		}
 	case corev1.SecretTypeDockercfg:
 		errs = append(errs, validateJSONKey(s, corev1.DockerConfigKey, data)...)
@@ -82,7 +82,7 @@ func validateSecret(s *corev1.Secret) errorList {
 		}
 	case corev1.SecretTypeSSHAuth:
 		if len(s.Data[corev1.SSHAuthPrivateKey]) == 0 {
-			errs = append(errs, field.Required(data.Key(corev1.SSHAuthPrivateKey), ""))
+			errs = append(errs, field.Required(keyed(data, corev1.SSHAuthPrivateKey), ""))
 		}
 	case corev1.SecretTypeTLS:
 		need(corev1.TLSCertKey, corev1.TLSPrivateKeyKey)
@@ -93,27 +93,27 @@ func validateSecret(s *corev1.Secret) errorList {
 func validateJSONKey(s *corev1.Secret, key string, data *field.Path) errorList {
 	b, ok := s.Data[key]
 	if !ok {
-		return errorList{field.Required(data.Key(key), "")}
+		return errorList{field.Required(keyed(data, key), "")}
 	}
 	if err := json.Unmarshal(b, &map[string]any{}); err != nil {
-		return errorList{field.Invalid(data.Key(key), "<secret contents redacted>", err.Error())}
+		return errorList{field.Invalid(keyed(data, key), "<secret contents redacted>", err.Error())}
 	}
 	return nil
 }
 
 // validateSecretChange: a Secret's type stays, for what trusts it has asked for the type: else an Opaque Secret that
 // somebody may write could become a service account's token.
-func validateSecretChange(s, old *corev1.Secret) errorList {
-	errs := unchanged(field.NewPath("type"), s.Type, old.Type)
+func validateSecretChange(s, old *corev1.Secret, root *field.Path) errorList {
+	errs := unchanged(child(root, "type"), s.Type, old.Type)
 	if value(old.Immutable) {
-		errs = append(errs, stays(field.NewPath("immutable"), value(s.Immutable))...)
-		errs = append(errs, stays(field.NewPath("data"), equality.Semantic.DeepEqual(s.Data, old.Data))...)
+		errs = append(errs, stays(child(root, "immutable"), value(s.Immutable))...)
+		errs = append(errs, stays(child(root, "data"), equality.Semantic.DeepEqual(s.Data, old.Data))...)
 	}
-	return append(errs, validateSecret(s)...)
+	return append(errs, validateSecret(s, root)...)
 }
 
 // secretWarnings: a certificate without its key is of no use.
-func secretWarnings(s, _ *corev1.Secret) []string {
+func secretWarnings(s, _ *corev1.Secret, _ *field.Path) []string {
 	if s.Type != corev1.SecretTypeTLS {
 		return nil
 	}

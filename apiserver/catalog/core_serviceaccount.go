@@ -39,7 +39,7 @@ func namesOnly(a *corev1.ServiceAccount) {
 	}
 }
 
-func serviceAccountWarnings(a, old *corev1.ServiceAccount) []string {
+func serviceAccountWarnings(a, old *corev1.ServiceAccount, root *field.Path) []string {
 	const key = "kubernetes.io/enforce-mountable-secrets"
 	if old != nil {
 		if _, ok := old.Annotations[key]; ok {
@@ -50,5 +50,5 @@ func serviceAccountWarnings(a, old *corev1.ServiceAccount) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets",
-		field.NewPath("metadata", "annotations").Key(key))}
+		keyed(child(root, "metadata", "annotations"), key))}
 }

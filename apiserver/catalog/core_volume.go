@@ -75,10 +75,10 @@ func prepareVolumeStatus(v, old *corev1.PersistentVolume) {
 	}
 }
 
-func validateVolume(v *corev1.PersistentVolume) errorList {
-	errs := validateVolumeSpec(&v.Spec, v.Name, field.NewPath("spec"))
+func validateVolume(v *corev1.PersistentVolume, root *field.Path) errorList {
+	errs := validateVolumeSpec(&v.Spec, v.Name, child(root, "spec"))
 	if _, ok := v.Annotations[corev1.MountOptionAnnotation]; ok && !hasMountOptions(&v.Spec) {
-		errs = append(errs, field.Forbidden(field.NewPath("metadata", "annotations", corev1.MountOptionAnnotation),
+		errs = append(errs, field.Forbidden(child(root, "metadata", "annotations", corev1.MountOptionAnnotation),
 			"may not specify mount options for this volume type"))
 	}
 	return errs
@@ -93,10 +93,10 @@ func hasMountOptions(s *corev1.PersistentVolumeSpec) bool {
 func validateVolumeSpec(s *corev1.PersistentVolumeSpec, name string, at *field.Path) errorList {
 	var errs errorList
 	if len(s.AccessModes) == 0 {
-		errs = append(errs, field.Required(at.Child("accessModes"), ""))
+		errs = append(errs, field.Required(child(at, "accessModes"), ""))
 	}
-	errs = append(errs, validateAccessModes(s.AccessModes, at.Child("accessModes"))...)
-	capacity := at.Child("capacity")
+	errs = append(errs, validateAccessModes(s.AccessModes, child(at, "accessModes"))...)
+	capacity := child(at, "capacity")
 	if len(s.Capacity) == 0 {
 		errs = append(errs, field.Required(capacity, ""))
 	}
@@ -104,32 +104,32 @@ func validateVolumeSpec(s *corev1.PersistentVolumeSpec, name string, at *field.P
 		errs = append(errs, field.NotSupported(capacity, s.Capacity, []corev1.ResourceName{corev1.ResourceStorage}))
 	}
 	for r, q := range sorted(s.Capacity) {
-		errs = append(errs, aQuantity(q, capacity.Key(string(r)))...)
-		errs = append(errs, positiveQuantity(q, capacity.Key(string(r)))...)
+		errs = append(errs, aQuantity(q, keyed(capacity, string(r)))...)
+		errs = append(errs, positiveQuantity(q, keyed(capacity, string(r)))...)
 	}
-	reclaim := at.Child("persistentVolumeReclaimPolicy")
+	reclaim := child(at, "persistentVolumeReclaimPolicy")
 	if s.PersistentVolumeReclaimPolicy != "" {
 		errs = append(errs, oneOf(reclaim, s.PersistentVolumeReclaimPolicy,
 			corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRecycle, corev1.PersistentVolumeReclaimRetain)...)
 	}
 	if n := s.NodeAffinity; n != nil && n.Required != nil {
-		errs = append(errs, validateNodeSelector(n.Required, at.Child("nodeAffinity", "required"))...)
+		errs = append(errs, validateNodeSelector(n.Required, child(at, "nodeAffinity", "required"))...)
 	} else if n != nil {
-		errs = append(errs, field.Required(at.Child("nodeAffinity", "required"), "must specify required node constraints"))
+		errs = append(errs, field.Required(child(at, "nodeAffinity", "required"), "must specify required node constraints"))
 	}
 	errs = append(errs, validateVolumePlugin(s, name, at)...)
 	if s.HostPath != nil && path.Clean(s.HostPath.Path) == "/" && s.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRecycle {
 		errs = append(errs, field.Forbidden(reclaim, "may not be 'recycle' for a hostPath mount of '/'"))
 	}
-	errs = append(errs, validateClass(&s.StorageClassName, at.Child("storageClassName"))...)
-	errs = append(errs, knownIfSet(at.Child("volumeMode"), s.VolumeMode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
+	errs = append(errs, validateClass(&s.StorageClassName, child(at, "storageClassName"))...)
+	errs = append(errs, knownIfSet(child(at, "volumeMode"), s.VolumeMode, corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem)...)
 	if class := s.VolumeAttributesClassName; class != nil {
 		if *class == "" {
-			errs = append(errs, field.Required(at.Child("volumeAttributesClassName"), "an empty string is disallowed"))
+			errs = append(errs, field.Required(child(at, "volumeAttributesClassName"), "an empty string is disallowed"))
 		}
-		errs = append(errs, validateClass(class, at.Child("volumeAttributesClassName"))...)
+		errs = append(errs, validateClass(class, child(at, "volumeAttributesClassName"))...)
 		if s.CSI == nil {
-			errs = append(errs, field.Required(at.Child("csi"), "has to be specified when using volumeAttributesClassName"))
+			errs = append(errs, field.Required(child(at, "csi"), "has to be specified when using volumeAttributesClassName"))
 		}
 	}
 	return errs
@@ -148,18 +148,18 @@ func validateVolumePlugin(s *corev1.PersistentVolumeSpec, name string, at *field
 	})
 	source(c, s.Quobyte, "quobyte", validateQuobyte)
 	sourceAs(c, s.CephFS, "cephFS", "cephfs", func(v *corev1.CephFSPersistentVolumeSource, at *field.Path) errorList {
-		return neededList(at.Child("monitors"), v.Monitors)
+		return neededList(child(at, "monitors"), v.Monitors)
 	})
 	source(c, s.ISCSI, "iscsi", func(v *corev1.ISCSIPersistentVolumeSource, at *field.Path) errorList {
 		return validateISCSIVolume(v, name, at)
 	})
 	source(c, s.Cinder, "cinder", func(v *corev1.CinderPersistentVolumeSource, at *field.Path) errorList {
-		return append(needed(at.Child("volumeID"), v.VolumeID), validateSecretOf(v.SecretRef, at)...)
+		return append(needed(child(at, "volumeID"), v.VolumeID), validateSecretOf(v.SecretRef, at)...)
 	})
 	source(c, s.FC, "fc", validateFC)
 	if v := s.FlexVolume; v != nil { // never counted as a second
 		c.found = true
-		c.errs = append(c.errs, validateFlexDriver(v.Driver, v.Options, at.Child("flexVolume"))...)
+		c.errs = append(c.errs, validateFlexDriver(v.Driver, v.Options, child(at, "flexVolume"))...)
 	}
 	source(c, s.AzureFile, "azureFile", validateAzureFileVolume)
 	source(c, s.VsphereVolume, "vsphereVolume", validateVsphere)
@@ -170,9 +170,9 @@ func validateVolumePlugin(s *corev1.PersistentVolumeSpec, name string, at *field
 		return validateScaleIOVolume(v.Gateway, v.System, v.VolumeName, at)
 	})
 	source(c, s.Local, "local", func(v *corev1.LocalVolumeSource, path *field.Path) errorList {
-		errs := append(needed(path.Child("path"), v.Path), noBacksteps(path.Child("path"), v.Path)...)
+		errs := append(needed(child(path, "path"), v.Path), noBacksteps(child(path, "path"), v.Path)...)
 		if s.NodeAffinity == nil {
-			errs = append(errs, field.Required(at.Child("nodeAffinity"), "Local volume requires node affinity"))
+			errs = append(errs, field.Required(child(at, "nodeAffinity"), "Local volume requires node affinity"))
 		}
 		return errs
 	})
@@ -182,36 +182,36 @@ func validateVolumePlugin(s *corev1.PersistentVolumeSpec, name string, at *field
 }
 
 func validateGlusterfsVolume(v *corev1.GlusterfsPersistentVolumeSource, at *field.Path) errorList {
-	errs := append(needed(at.Child("endpoints"), v.EndpointsName), needed(at.Child("path"), v.Path)...)
+	errs := append(needed(child(at, "endpoints"), v.EndpointsName), needed(child(at, "path"), v.Path)...)
 	switch ns := v.EndpointsNamespace; {
 	case ns == nil:
 	case *ns == "":
-		errs = append(errs, field.Invalid(at.Child("endpointsNamespace"), *ns, "if the endpointnamespace is set, it must be a valid namespace name"))
+		errs = append(errs, field.Invalid(child(at, "endpointsNamespace"), *ns, "if the endpointnamespace is set, it must be a valid namespace name"))
 	default:
-		errs = append(errs, objectName(at.Child("endpointsNamespace"), *ns, apivalidation.ValidateNamespaceName)...)
+		errs = append(errs, objectName(child(at, "endpointsNamespace"), *ns, apivalidation.ValidateNamespaceName)...)
 	}
 	return errs
 }
 
 func validateISCSIVolume(v *corev1.ISCSIPersistentVolumeSource, name string, at *field.Path) errorList {
-	errs := needed(at.Child("targetPortal"), v.TargetPortal)
+	errs := needed(child(at, "targetPortal"), v.TargetPortal)
 	if !iscsiNameFits(name, v.TargetPortal, v.InitiatorName) {
-		errs = append(errs, field.Invalid(at.Child("targetportal"), v.TargetPortal, iscsiNameTooLong))
+		errs = append(errs, field.Invalid(child(at, "targetportal"), v.TargetPortal, iscsiNameTooLong))
 	}
 	if v.IQN == "" {
-		errs = append(errs, field.Required(at.Child("iqn"), ""))
+		errs = append(errs, field.Required(child(at, "iqn"), ""))
 	} else {
-		errs = append(errs, validateISCSIName(at.Child("iqn"), v.IQN, "must be valid format")...)
+		errs = append(errs, validateISCSIName(child(at, "iqn"), v.IQN, "must be valid format")...)
 	}
-	errs = append(errs, within(at.Child("lun"), v.Lun, 0, 255)...)
+	errs = append(errs, within(child(at, "lun"), v.Lun, 0, 255)...)
 	if (v.DiscoveryCHAPAuth || v.SessionCHAPAuth) && v.SecretRef == nil {
-		errs = append(errs, field.Required(at.Child("secretRef"), ""))
+		errs = append(errs, field.Required(child(at, "secretRef"), ""))
 	}
 	if v.SecretRef != nil {
-		errs = append(errs, needed(at.Child("secretRef", "name"), v.SecretRef.Name)...)
+		errs = append(errs, needed(child(at, "secretRef", "name"), v.SecretRef.Name)...)
 	}
 	if v.InitiatorName != nil {
-		errs = append(errs, validateISCSIName(at.Child("initiatorname"), *v.InitiatorName, "must be valid format")...)
+		errs = append(errs, validateISCSIName(child(at, "initiatorname"), *v.InitiatorName, "must be valid format")...)
 	}
 	return errs
 }
@@ -221,13 +221,13 @@ func validateSecretOf(ref *corev1.SecretReference, at *field.Path) errorList {
 	if ref == nil {
 		return nil
 	}
-	return append(needed(at.Child("secretRef", "name"), ref.Name), needed(at.Child("secretRef", "namespace"), ref.Namespace)...)
+	return append(needed(child(at, "secretRef", "name"), ref.Name), needed(child(at, "secretRef", "namespace"), ref.Namespace)...)
 }
 
 func validateAzureFileVolume(v *corev1.AzureFilePersistentVolumeSource, at *field.Path) errorList {
-	errs := append(needed(at.Child("secretName"), v.SecretName), needed(at.Child("shareName"), v.ShareName)...)
+	errs := append(needed(child(at, "secretName"), v.SecretName), needed(child(at, "shareName"), v.ShareName)...)
 	if v.SecretNamespace != nil {
-		errs = append(errs, needed(at.Child("secretNamespace"), *v.SecretNamespace)...)
+		errs = append(errs, needed(child(at, "secretNamespace"), *v.SecretNamespace)...)
 	}
 	return errs
 }
@@ -235,13 +235,13 @@ func validateAzureFileVolume(v *corev1.AzureFilePersistentVolumeSource, at *fiel
 func validateStorageOSVolume(v *corev1.StorageOSPersistentVolumeSource, at *field.Path) errorList {
 	errs := validateStorageOSNames(v.VolumeName, v.VolumeNamespace, at)
 	if r := v.SecretRef; r != nil {
-		errs = append(errs, slices.Concat(needed(at.Child("secretRef", "name"), r.Name), needed(at.Child("secretRef", "namespace"), r.Namespace))...)
+		errs = append(errs, slices.Concat(needed(child(at, "secretRef", "name"), r.Name), needed(child(at, "secretRef", "namespace"), r.Namespace))...)
 	}
 	return errs
 }
 
 func validateCSIVolume(v *corev1.CSIPersistentVolumeSource, at *field.Path) errorList {
-	errs := append(driverName(v.Driver, at.Child("driver")), needed(at.Child("volumeHandle"), v.VolumeHandle)...)
+	errs := append(driverName(v.Driver, child(at, "driver")), needed(child(at, "volumeHandle"), v.VolumeHandle)...)
 	for _, s := range []struct {
 		name string
 		ref  *corev1.SecretReference
@@ -252,35 +252,35 @@ func validateCSIVolume(v *corev1.CSIPersistentVolumeSource, at *field.Path) erro
 		if s.ref == nil {
 			continue
 		}
-		if name := at.Child(s.name, "name"); s.ref.Name == "" {
+		if name := child(at, s.name, "name"); s.ref.Name == "" {
 			errs = append(errs, field.Required(name, ""))
 		} else {
 			errs = append(errs, dnsSubdomain(name, s.ref.Name)...)
 		}
-		errs = append(errs, neededLabel(at.Child(s.name, "namespace"), s.ref.Namespace)...)
+		errs = append(errs, neededLabel(child(at, s.name, "namespace"), s.ref.Namespace)...)
 	}
 	return errs
 }
 
 // validateVolumeChange: where a volume's data are stays. The Secret with which it can be grown may be added.
-func validateVolumeChange(v, old *corev1.PersistentVolume) errorList {
-	errs := validateVolumeSpec(&v.Spec, v.Name, field.NewPath("spec")) // again, as Kubernetes does
+func validateVolumeChange(v, old *corev1.PersistentVolume, root *field.Path) errorList {
+	errs := validateVolumeSpec(&v.Spec, v.Name, child(root, "spec")) // again, as Kubernetes does
 	now := v.Spec.PersistentVolumeSource
 	if now.CSI != nil && old.Spec.CSI != nil && old.Spec.CSI.ControllerExpandSecretRef == nil {
 		now.CSI = new(*now.CSI)
 		now.CSI.ControllerExpandSecretRef = nil
 	}
 	if was := old.Spec.PersistentVolumeSource; !equality.Semantic.DeepEqual(now, was) {
-		errs = append(errs, field.Forbidden(field.NewPath("spec", "persistentvolumesource"),
+		errs = append(errs, field.Forbidden(child(root, "spec", "persistentvolumesource"),
 			"spec.persistentvolumesource is immutable after creation\n"+diff.Diff(internalForm(was), internalForm(now))))
 	}
-	errs = append(errs, unchanged(field.NewPath("volumeMode"), v.Spec.VolumeMode, old.Spec.VolumeMode)...)
+	errs = append(errs, unchanged(child(root, "volumeMode"), v.Spec.VolumeMode, old.Spec.VolumeMode)...)
 	if a := old.Spec.NodeAffinity; a != nil && !sameAffinity(v.Spec.NodeAffinity, a) {
-		errs = append(errs, field.Invalid(field.NewPath("nodeAffinity"), internalForm(v.Spec.NodeAffinity),
+		errs = append(errs, field.Invalid(child(root, "nodeAffinity"), internalForm(v.Spec.NodeAffinity),
 			apivalidation.FieldImmutableErrorMsg+", except for updating from beta label to GA"))
 	}
 	if old.Spec.VolumeAttributesClassName != nil && v.Spec.VolumeAttributesClassName == nil {
-		errs = append(errs, field.Forbidden(field.NewPath("spec", "volumeAttributesClassName"), "update from non-nil value to nil is forbidden"))
+		errs = append(errs, field.Forbidden(child(root, "spec", "volumeAttributesClassName"), "update from non-nil value to nil is forbidden"))
 	}
 	return errs
 }
@@ -312,27 +312,27 @@ func sameAffinity(now, old *corev1.VolumeNodeAffinity) bool {
 	return equality.Semantic.DeepEqual(now, old)
 }
 
-func validateVolumeStatus(v, _ *corev1.PersistentVolume) errorList {
-	return needed(field.NewPath("resourceVersion"), v.ResourceVersion)
+func validateVolumeStatus(v, _ *corev1.PersistentVolume, root *field.Path) errorList {
+	return needed(child(root, "resourceVersion"), v.ResourceVersion)
 }
 
-func volumeWarnings(v, _ *corev1.PersistentVolume) []string {
+func volumeWarnings(v, _ *corev1.PersistentVolume, root *field.Path) []string {
 	var out []string
-	spec := field.NewPath("spec")
+	spec := child(root, "spec")
 	for _, a := range []struct{ key, text string }{
 		{oldStorageClass, useStorageClassName},
 		{corev1.MountOptionAnnotation, `deprecated since v1.31; use "mountOptions" attribute instead`},
 	} {
 		if _, ok := v.Annotations[a.key]; ok {
-			out = append(out, fmt.Sprintf("%s: %s", field.NewPath("metadata", "annotations").Key(a.key), a.text))
+			out = append(out, fmt.Sprintf("%s: %s", keyed(child(root, "metadata", "annotations"), a.key), a.text))
 		}
 	}
 	if v.Spec.PersistentVolumeReclaimPolicy == corev1.PersistentVolumeReclaimRecycle {
-		out = append(out, fmt.Sprintf("%s: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.", spec.Child("persistentVolumeReclaimPolicy")))
+		out = append(out, fmt.Sprintf("%s: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.", child(spec, "persistentVolumeReclaimPolicy")))
 	}
 	if n := v.Spec.NodeAffinity; n != nil && n.Required != nil {
 		for i := range n.Required.NodeSelectorTerms {
-			out = append(out, nodeTermWarnings(&n.Required.NodeSelectorTerms[i], demanded, spec.Child("nodeAffinity", "required", "nodeSelectorTerms").Index(i))...)
+			out = append(out, nodeTermWarnings(&n.Required.NodeSelectorTerms[i], demanded, nth(child(spec, "nodeAffinity", "required", "nodeSelectorTerms"), i))...)
 		}
 	}
 	for _, p := range []struct {
@@ -347,7 +347,7 @@ func volumeWarnings(v, _ *corev1.PersistentVolume) []string {
 		{v.Spec.RBD != nil, "rbd", "deprecated in v1.28, non-functional in v1.31+"},
 	} {
 		if p.set {
-			out = append(out, fmt.Sprintf("%s: %s", spec.Child(p.name), p.text))
+			out = append(out, fmt.Sprintf("%s: %s", child(spec, p.name), p.text))
 		}
 	}
 	return out

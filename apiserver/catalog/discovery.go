@@ -32,7 +32,9 @@ func discoveryKinds() []*Kind {
 						dropTopology(s)
 					}
 				}),
-				Validate:     check(func(s *discoveryv1.EndpointSlice) errorList { return validateEndpointSlice(s, nil) }),
+				Validate: check(func(s *discoveryv1.EndpointSlice, root *field.Path) errorList {
+					return validateEndpointSlice(s, nil, root)
+				}),
 				Revalidate:   checkChange(validateEndpointSlice),
 				Warnings:     warnings(endpointSliceWarnings),
 				Generation:   true,
@@ -98,9 +100,9 @@ func firstThree(all []string) string {
 
 // validateEndpointSlice checks a slice; old is nil at creation.
 // Source of the sentences and limits: k8s.io/kubernetes/pkg/apis/discovery/validation.
-func validateEndpointSlice(s, old *discoveryv1.EndpointSlice) errorList {
+func validateEndpointSlice(s, old *discoveryv1.EndpointSlice, root *field.Path) errorList {
 	const most = 1000
-	path := field.NewPath("addressType")
+	path := child(root, "addressType")
 	var errs errorList
 	known := []discoveryv1.AddressType{discoveryv1.AddressTypeFQDN, discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6}
 	switch {
@@ -116,16 +118,16 @@ func validateEndpointSlice(s, old *discoveryv1.EndpointSlice) errorList {
 	case !slices.Contains(known, s.AddressType):
 		errs = append(errs, declared(field.NotSupported(path, s.AddressType, known))...)
 	}
-	errs = append(errs, validateSlicePorts(s.Ports, field.NewPath("ports"))...)
+	errs = append(errs, validateSlicePorts(s.Ports, child(root, "ports"))...)
 	if old != nil && equality.Semantic.DeepEqual(s.Endpoints, old.Endpoints) {
 		return errs
 	}
-	at := field.NewPath("endpoints")
+	at := child(root, "endpoints")
 	if len(s.Endpoints) > most {
 		return append(errs, field.TooMany(at, len(s.Endpoints), most))
 	}
 	for i := range s.Endpoints {
-		errs = append(errs, validateEndpoint(&s.Endpoints[i], s.AddressType, at.Index(i))...)
+		errs = append(errs, validateEndpoint(&s.Endpoints[i], s.AddressType, nth(at, i))...)
 	}
 	return errs
 }
@@ -139,19 +141,19 @@ func validateSlicePorts(ports []discoveryv1.EndpointPort, path *field.Path) erro
 	var errs errorList
 	seen := map[string]bool{}
 	for i, p := range ports {
-		at, name := path.Index(i), value(p.Name)
+		at, name := nth(path, i), value(p.Name)
 		if name != "" {
-			errs = append(errs, invalidEach(at.Child("name"), name, validation.IsDNS1123Label(name))...)
+			errs = append(errs, invalidEach(child(at, "name"), name, validation.IsDNS1123Label(name))...)
 		}
 		if seen[name] {
-			errs = append(errs, field.Duplicate(at.Child("name"), name))
+			errs = append(errs, field.Duplicate(child(at, "name"), name))
 		}
 		seen[name] = true
 		if protocol := value(p.Protocol); !slices.Contains(protocols, protocol) {
-			errs = append(errs, field.NotSupported(at.Child("protocol"), protocol, protocols))
+			errs = append(errs, field.NotSupported(child(at, "protocol"), protocol, protocols))
 		}
 		if p.AppProtocol != nil {
-			errs = append(errs, invalidEach(at.Child("appProtocol"), *p.AppProtocol, validation.IsQualifiedName(*p.AppProtocol))...)
+			errs = append(errs, invalidEach(child(at, "appProtocol"), *p.AppProtocol, validation.IsQualifiedName(*p.AppProtocol))...)
 		}
 	}
 	return errs
@@ -159,22 +161,22 @@ func validateSlicePorts(ports []discoveryv1.EndpointPort, path *field.Path) erro
 
 func validateEndpoint(e *discoveryv1.Endpoint, typ discoveryv1.AddressType, path *field.Path) errorList {
 	const most = 100
-	at := path.Child("addresses")
+	at := child(path, "addresses")
 	errs := required(at, len(e.Addresses) == 0)
 	if n := len(e.Addresses); n > most {
 		errs = append(errs, declared(field.TooMany(at, n, most))...)
 	}
 	for i, address := range e.Addresses {
-		errs = append(errs, validateEndpointAddress(address, typ, at, at.Index(i))...)
+		errs = append(errs, validateEndpointAddress(address, typ, at, nth(at, i))...)
 	}
 	if e.NodeName != nil {
-		errs = append(errs, invalidEach(path.Child("nodeName"), *e.NodeName, apivalidation.NameIsDNSSubdomain(*e.NodeName, false))...)
+		errs = append(errs, invalidEach(child(path, "nodeName"), *e.NodeName, apivalidation.NameIsDNSSubdomain(*e.NodeName, false))...)
 	}
 	if e.Hostname != nil {
-		errs = append(errs, invalidEach(path.Child("hostname"), *e.Hostname, validation.IsDNS1123Label(*e.Hostname))...)
+		errs = append(errs, invalidEach(child(path, "hostname"), *e.Hostname, validation.IsDNS1123Label(*e.Hostname))...)
 	}
 	if e.Hints != nil {
-		errs = append(errs, validateHints(e.Hints, path.Child("hints"))...)
+		errs = append(errs, validateHints(e.Hints, child(path, "hints"))...)
 	}
 	return errs
 }
@@ -230,20 +232,20 @@ func validateHints(h *discoveryv1.EndpointHints, path *field.Path) errorList {
 	const most = 8
 	var errs errorList
 	if n := len(h.ForZones); n > most {
-		return errorList{field.TooMany(path.Child("forZones"), n, most)}
+		return errorList{field.TooMany(child(path, "forZones"), n, most)}
 	}
 	for i, z := range h.ForZones {
-		at := path.Child("forZones").Index(i).Child("name")
+		at := child(nth(child(path, "forZones"), i), "name")
 		if slices.Contains(h.ForZones[:i], z) {
 			errs = append(errs, field.Duplicate(at, z.Name))
 		}
 		errs = append(errs, invalidEach(at, z.Name, validation.IsValidLabelValue(z.Name))...)
 	}
 	if n := len(h.ForNodes); n > most {
-		return append(errs, field.TooMany(path.Child("forNodes"), n, most))
+		return append(errs, field.TooMany(child(path, "forNodes"), n, most))
 	}
 	for i, n := range h.ForNodes {
-		at := path.Child("forNodes").Index(i).Child("name")
+		at := child(nth(child(path, "forNodes"), i), "name")
 		if slices.Contains(h.ForNodes[:i], n) {
 			errs = append(errs, field.Duplicate(at, n.Name))
 		}
@@ -252,7 +254,7 @@ func validateHints(h *discoveryv1.EndpointHints, path *field.Path) errorList {
 	return errs
 }
 
-func endpointSliceWarnings(s, old *discoveryv1.EndpointSlice) []string {
+func endpointSliceWarnings(s, old *discoveryv1.EndpointSlice, root *field.Path) []string {
 	var texts []string
 	if old == nil && s.AddressType == discoveryv1.AddressTypeFQDN {
 		texts = append(texts, "spec.addressType: FQDN endpoints are deprecated")
@@ -263,7 +265,7 @@ func endpointSliceWarnings(s, old *discoveryv1.EndpointSlice) []string {
 	}
 	for i, e := range s.Endpoints {
 		for n, address := range e.Addresses {
-			texts = append(texts, validation.GetWarningsForIP(field.NewPath("endpoints").Index(i).Child("addresses").Index(n), address)...)
+			texts = append(texts, validation.GetWarningsForIP(nth(child(nth(child(root, "endpoints"), i), "addresses"), n), address)...)
 		}
 	}
 	return texts

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // Events of both groups are one storage, in the form of the core group.
@@ -25,9 +26,9 @@ func eventsKinds() []*Kind {
 			NoDependents: true,
 			Strategy: Strategy{
 				ChecksMetadata: true,
-				Validate:       check(func(e *eventsv1.Event) errorList { return validateNewEvent(eventToCore(e)) }),
-				Revalidate: checkChange(func(e, old *eventsv1.Event) errorList {
-					return validateEventChange(eventToCore(e), eventToCore(old))
+				Validate:       check(func(e *eventsv1.Event, root *field.Path) errorList { return validateNewEvent(eventToCore(e), root) }),
+				Revalidate: checkChange(func(e, old *eventsv1.Event, root *field.Path) errorList {
+					return validateEventChange(eventToCore(e), eventToCore(old), root)
 				}),
 				AllowCreateOnUpdate: true,
 			},

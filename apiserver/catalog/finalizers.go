@@ -31,7 +31,7 @@ func (k *Kind) ValidateFinalizers(m metav1.Object) field.ErrorList {
 func ownFinalizers(m metav1.Object) errorList {
 	var errs errorList
 	for i, f := range m.GetFinalizers() {
-		errs = append(errs, knownFinalizer(f, field.NewPath("metadata", "finalizers").Index(i))...)
+		errs = append(errs, knownFinalizer(f, nth(field.NewPath("metadata", "finalizers"), i))...)
 	}
 	return errs
 }

@@ -13,10 +13,10 @@ import (
 
 // Source of the sentences and limits: k8s.io/kubernetes/pkg/apis/flowcontrol/validation.
 
-func validateFlowSchema(f *flowcontrolv1.FlowSchema) errorList {
-	s, path := &f.Spec, specPath()
+func validateFlowSchema(f *flowcontrolv1.FlowSchema, root *field.Path) errorList {
+	s, path := &f.Spec, child(root, "spec")
 	var errs errorList
-	at := path.Child("matchingPrecedence")
+	at := child(path, "matchingPrecedence")
 	if s.MatchingPrecedence <= 0 {
 		errs = append(errs, field.Invalid(at, s.MatchingPrecedence, "must be a positive value"))
 	}
@@ -28,16 +28,16 @@ func validateFlowSchema(f *flowcontrolv1.FlowSchema) errorList {
 	}
 	methods := []flowcontrolv1.FlowDistinguisherMethodType{flowcontrolv1.FlowDistinguisherMethodByNamespaceType, flowcontrolv1.FlowDistinguisherMethodByUserType}
 	if m := s.DistinguisherMethod; m != nil && !slices.Contains(methods, m.Type) {
-		errs = append(errs, field.NotSupported(path.Child("distinguisherMethod", "type"), internalForm(m), methods))
+		errs = append(errs, field.NotSupported(child(path, "distinguisherMethod", "type"), internalForm(m), methods))
 	}
-	at = path.Child("priorityLevelConfiguration", "name")
+	at = child(path, "priorityLevelConfiguration", "name")
 	if name := s.PriorityLevelConfiguration.Name; name == "" {
 		errs = append(errs, field.Required(at, "must reference a priority level"))
 	} else {
 		errs = append(errs, invalidEach(at, name, apivalidation.NameIsDNSSubdomain(name, false))...)
 	}
 	for i := range s.Rules {
-		errs = append(errs, validateFlowRule(&s.Rules[i], path.Child("rules").Index(i))...)
+		errs = append(errs, validateFlowRule(&s.Rules[i], nth(child(path, "rules"), i))...)
 	}
 	return errs
 }
@@ -45,19 +45,19 @@ func validateFlowSchema(f *flowcontrolv1.FlowSchema) errorList {
 func validateFlowRule(r *flowcontrolv1.PolicyRulesWithSubjects, path *field.Path) errorList {
 	var errs errorList
 	for i := range r.Subjects {
-		errs = append(errs, validateFlowSubject(&r.Subjects[i], path.Child("subjects").Index(i))...)
+		errs = append(errs, validateFlowSubject(&r.Subjects[i], nth(child(path, "subjects"), i))...)
 	}
 	if len(r.Subjects) == 0 {
-		errs = append(errs, field.Required(path.Child("subjects"), "subjects must contain at least one value"))
+		errs = append(errs, field.Required(child(path, "subjects"), "subjects must contain at least one value"))
 	}
 	if len(r.ResourceRules) == 0 && len(r.NonResourceRules) == 0 {
 		errs = append(errs, field.Required(path, "at least one of resourceRules and nonResourceRules has to be non-empty"))
 	}
 	for i := range r.ResourceRules {
-		errs = append(errs, validateResourceRule(&r.ResourceRules[i], path.Child("resourceRules").Index(i))...)
+		errs = append(errs, validateResourceRule(&r.ResourceRules[i], nth(child(path, "resourceRules"), i))...)
 	}
 	for i := range r.NonResourceRules {
-		errs = append(errs, validateNonResourceRule(&r.NonResourceRules[i], path.Child("nonResourceRules").Index(i))...)
+		errs = append(errs, validateNonResourceRule(&r.NonResourceRules[i], nth(child(path, "nonResourceRules"), i))...)
 	}
 	return errs
 }
@@ -65,7 +65,7 @@ func validateFlowRule(r *flowcontrolv1.PolicyRulesWithSubjects, path *field.Path
 func validateFlowSubject(s *flowcontrolv1.Subject, path *field.Path) errorList {
 	known := []flowcontrolv1.SubjectKind{flowcontrolv1.SubjectKindGroup, flowcontrolv1.SubjectKindServiceAccount, flowcontrolv1.SubjectKindUser}
 	if !slices.Contains(known, s.Kind) {
-		return errorList{field.NotSupported(path.Child("kind"), s.Kind, known)}
+		return errorList{field.NotSupported(child(path, "kind"), s.Kind, known)}
 	}
 	var errs errorList
 	for _, member := range []struct {
@@ -78,7 +78,7 @@ func validateFlowSubject(s *flowcontrolv1.Subject, path *field.Path) errorList {
 		{flowcontrolv1.SubjectKindUser, "user", s.User != nil, func(at *field.Path) errorList { return named(at, s.User.Name) }},
 		{flowcontrolv1.SubjectKindGroup, "group", s.Group != nil, func(at *field.Path) errorList { return named(at, s.Group.Name) }},
 	} {
-		at := path.Child(member.name)
+		at := child(path, member.name)
 		switch wanted := member.kind == s.Kind; {
 		case wanted && !member.set:
 			errs = append(errs, field.Required(at, fmt.Sprintf("%s is required when subject kind is '%s'", member.name, member.kind)))
@@ -95,18 +95,18 @@ func named(path *field.Path, name string) errorList {
 	if name != "" {
 		return nil
 	}
-	return errorList{field.Required(path.Child("name"), "")}
+	return errorList{field.Required(child(path, "name"), "")}
 }
 
 func validateFlowAccount(a *flowcontrolv1.ServiceAccountSubject, path *field.Path) errorList {
 	errs := named(path, a.Name)
 	if a.Name != "" && a.Name != flowcontrolv1.NameAll {
-		errs = append(errs, invalidEach(path.Child("name"), a.Name, apivalidation.ValidateServiceAccountName(a.Name, false))...)
+		errs = append(errs, invalidEach(child(path, "name"), a.Name, apivalidation.ValidateServiceAccountName(a.Name, false))...)
 	}
 	if a.Namespace == "" {
-		return append(errs, field.Required(path.Child("namespace"), "must specify namespace for service account"))
+		return append(errs, field.Required(child(path, "namespace"), "must specify namespace for service account"))
 	}
-	return append(errs, invalidEach(path.Child("namespace"), a.Namespace, apivalidation.ValidateNamespaceName(a.Namespace, false))...)
+	return append(errs, invalidEach(child(path, "namespace"), a.Namespace, apivalidation.ValidateNamespaceName(a.Namespace, false))...)
 }
 
 // validateWildcard checks a list of which '*' must be the only member.
@@ -131,10 +131,10 @@ func validateVerbs(path *field.Path, verbs []string) errorList {
 }
 
 func validateResourceRule(r *flowcontrolv1.ResourcePolicyRule, path *field.Path) errorList {
-	errs := validateVerbs(path.Child("verbs"), r.Verbs)
-	errs = append(errs, validateWildcard(path.Child("apiGroups"), r.APIGroups, "resource rules must supply at least one api group", "api groups")...)
-	errs = append(errs, validateWildcard(path.Child("resources"), r.Resources, "resource rules must supply at least one resource", "resources")...)
-	at := path.Child("namespaces")
+	errs := validateVerbs(child(path, "verbs"), r.Verbs)
+	errs = append(errs, validateWildcard(child(path, "apiGroups"), r.APIGroups, "resource rules must supply at least one api group", "api groups")...)
+	errs = append(errs, validateWildcard(child(path, "resources"), r.Resources, "resource rules must supply at least one resource", "resources")...)
+	at := child(path, "namespaces")
 	if len(r.Namespaces) == 0 && r.ClusterScope {
 		return errs
 	}
@@ -144,22 +144,22 @@ func validateResourceRule(r *flowcontrolv1.ResourcePolicyRule, path *field.Path)
 	}
 	for i, ns := range r.Namespaces {
 		for _, text := range apivalidation.ValidateNamespaceName(ns, false) {
-			errs = append(errs, field.Invalid(at.Index(i), ns, "each member of this list must be '*' or a DNS-1123 label; "+text))
+			errs = append(errs, field.Invalid(nth(at, i), ns, "each member of this list must be '*' or a DNS-1123 label; "+text))
 		}
 	}
 	return errs
 }
 
 func validateNonResourceRule(r *flowcontrolv1.NonResourcePolicyRule, path *field.Path) errorList {
-	at := path.Child("nonResourceURLs")
-	errs := validateVerbs(path.Child("verbs"), r.Verbs)
+	at := child(path, "nonResourceURLs")
+	errs := validateVerbs(child(path, "verbs"), r.Verbs)
 	errs = append(errs, validateWildcard(at, r.NonResourceURLs, "nonResourceURLs must contain at least one value", "non-resource URLs")...)
 	if slices.Contains(r.NonResourceURLs, "*") {
 		return errs
 	}
 	for i, url := range r.NonResourceURLs {
 		if text := badURLPath(url); text != "" {
-			errs = append(errs, field.Invalid(at.Index(i), url, text))
+			errs = append(errs, field.Invalid(nth(at, i), url, text))
 		}
 	}
 	return errs
@@ -183,27 +183,27 @@ func badURLPath(path string) string {
 	return ""
 }
 
-func validateFlowSchemaStatus(f, _ *flowcontrolv1.FlowSchema) errorList {
+func validateFlowSchemaStatus(f, _ *flowcontrolv1.FlowSchema, root *field.Path) errorList {
 	var types []string
 	for _, c := range f.Status.Conditions {
 		types = append(types, string(c.Type))
 	}
-	return validateConditionTypes(types)
+	return validateConditionTypes(types, root)
 }
 
-func validatePriorityLevelStatus(p, _ *flowcontrolv1.PriorityLevelConfiguration) errorList {
+func validatePriorityLevelStatus(p, _ *flowcontrolv1.PriorityLevelConfiguration, root *field.Path) errorList {
 	var types []string
 	for _, c := range p.Status.Conditions {
 		types = append(types, string(c.Type))
 	}
-	return validateConditionTypes(types)
+	return validateConditionTypes(types, root)
 }
 
-func validateConditionTypes(types []string) errorList {
+func validateConditionTypes(types []string, root *field.Path) errorList {
 	var errs errorList
 	seen := before[string]{}
 	for i, t := range types {
-		at := field.NewPath("status", "conditions").Index(i).Child("type")
+		at := child(nth(child(root, "status", "conditions"), i), "type")
 		if seen.has(t) {
 			errs = append(errs, field.Duplicate(at, t))
 		}
@@ -214,42 +214,42 @@ func validateConditionTypes(types []string) errorList {
 	return errs
 }
 
-func validatePriorityLevel(p *flowcontrolv1.PriorityLevelConfiguration) errorList {
-	s, path := &p.Spec, specPath()
+func validatePriorityLevel(p *flowcontrolv1.PriorityLevelConfiguration, root *field.Path) errorList {
+	s, path := &p.Spec, child(root, "spec")
 	var errs errorList
 	exempt := s.Type == flowcontrolv1.PriorityLevelEnablementExempt
 	if exempt != (p.Name == flowcontrolv1.PriorityLevelConfigurationNameExempt) {
-		errs = append(errs, field.Invalid(path.Child("type"), s.Type, "must be 'Exempt' if and only if `name` is 'exempt'"))
+		errs = append(errs, field.Invalid(child(path, "type"), s.Type, "must be 'Exempt' if and only if `name` is 'exempt'"))
 	}
 	known := []flowcontrolv1.PriorityLevelEnablement{flowcontrolv1.PriorityLevelEnablementExempt, flowcontrolv1.PriorityLevelEnablementLimited}
 	limited := s.Type == flowcontrolv1.PriorityLevelEnablementLimited
 	if s.Type != "" && !slices.Contains(known, s.Type) {
-		errs = append(errs, field.NotSupported(path.Child("type"), s.Type, known))
+		errs = append(errs, field.NotSupported(child(path, "type"), s.Type, known))
 	}
 	if exempt && s.Exempt != nil {
-		errs = append(errs, validateShares(value(s.Exempt.NominalConcurrencyShares), s.Exempt.LendablePercent, path.Child("exempt"))...)
+		errs = append(errs, validateShares(value(s.Exempt.NominalConcurrencyShares), s.Exempt.LendablePercent, child(path, "exempt"))...)
 	}
 	if limited && s.Limited != nil {
-		errs = append(errs, validateLimited(s.Limited, path.Child("limited"))...)
+		errs = append(errs, validateLimited(s.Limited, child(path, "limited"))...)
 	}
 	if s.Exempt != nil && !exempt {
-		errs = append(errs, declared(field.Forbidden(path.Child("exempt"), ""))...)
+		errs = append(errs, declared(field.Forbidden(child(path, "exempt"), ""))...)
 	}
 	switch {
 	case s.Limited != nil && !limited:
-		errs = append(errs, declared(field.Forbidden(path.Child("limited"), ""))...)
+		errs = append(errs, declared(field.Forbidden(child(path, "limited"), ""))...)
 	case s.Limited == nil && limited:
-		errs = append(errs, required(path.Child("limited"), true)...)
+		errs = append(errs, required(child(path, "limited"), true)...)
 	}
-	return append(errs, required(path.Child("type"), s.Type == "")...)
+	return append(errs, required(child(path, "type"), s.Type == "")...)
 }
 
 func validateShares(shares int32, lendable *int32, path *field.Path) errorList {
 	var errs errorList
 	if shares < 0 {
-		errs = append(errs, field.Invalid(path.Child("nominalConcurrencyShares"), shares, "must be a non-negative integer"))
+		errs = append(errs, field.Invalid(child(path, "nominalConcurrencyShares"), shares, "must be a non-negative integer"))
 	}
-	return append(errs, validatePercent(lendable, path.Child("lendablePercent"))...)
+	return append(errs, validatePercent(lendable, child(path, "lendablePercent"))...)
 }
 
 func validatePercent(n *int32, path *field.Path) errorList {
@@ -262,12 +262,12 @@ func validatePercent(n *int32, path *field.Path) errorList {
 func validateLimited(l *flowcontrolv1.LimitedPriorityLevelConfiguration, path *field.Path) errorList {
 	var errs errorList
 	if n := value(l.NominalConcurrencyShares); n < 0 {
-		errs = append(errs, field.Invalid(path.Child("nominalConcurrencyShares"), n, "must be a non-negative integer"))
+		errs = append(errs, field.Invalid(child(path, "nominalConcurrencyShares"), n, "must be a non-negative integer"))
 	}
-	errs = append(errs, validateLimitResponse(&l.LimitResponse, path.Child("limitResponse"))...)
-	errs = append(errs, validatePercent(l.LendablePercent, path.Child("lendablePercent"))...)
+	errs = append(errs, validateLimitResponse(&l.LimitResponse, child(path, "limitResponse"))...)
+	errs = append(errs, validatePercent(l.LendablePercent, child(path, "lendablePercent"))...)
 	if n := l.BorrowingLimitPercent; n != nil && *n < 0 {
-		errs = append(errs, field.Invalid(path.Child("borrowingLimitPercent"), *n, "if specified, must be a non-negative integer"))
+		errs = append(errs, field.Invalid(child(path, "borrowingLimitPercent"), *n, "if specified, must be a non-negative integer"))
 	}
 	return errs
 }
@@ -276,32 +276,32 @@ func validateLimitResponse(r *flowcontrolv1.LimitResponse, path *field.Path) err
 	known := []flowcontrolv1.LimitResponseType{flowcontrolv1.LimitResponseTypeQueue, flowcontrolv1.LimitResponseTypeReject}
 	var errs errorList
 	if r.Type != "" && !slices.Contains(known, r.Type) {
-		errs = append(errs, field.NotSupported(path.Child("type"), r.Type, known))
+		errs = append(errs, field.NotSupported(child(path, "type"), r.Type, known))
 	}
 	switch queues := r.Type == flowcontrolv1.LimitResponseTypeQueue; {
 	case queues && r.Queuing == nil:
-		errs = append(errs, required(path.Child("queuing"), true)...)
+		errs = append(errs, required(child(path, "queuing"), true)...)
 	case queues:
-		errs = append(errs, validateQueuing(r.Queuing, path.Child("queuing"))...)
+		errs = append(errs, validateQueuing(r.Queuing, child(path, "queuing"))...)
 	case r.Queuing != nil:
-		errs = append(errs, declared(field.Forbidden(path.Child("queuing"), ""))...)
+		errs = append(errs, declared(field.Forbidden(child(path, "queuing"), ""))...)
 	}
-	return append(errs, required(path.Child("type"), r.Type == "")...)
+	return append(errs, required(child(path, "type"), r.Type == "")...)
 }
 
 func validateQueuing(q *flowcontrolv1.QueuingConfiguration, path *field.Path) errorList {
 	const mostQueues, mostBits = 10_000_000, 60
 	var errs errorList
 	if q.QueueLengthLimit <= 0 {
-		errs = append(errs, field.Invalid(path.Child("queueLengthLimit"), q.QueueLengthLimit, "must be positive"))
+		errs = append(errs, field.Invalid(child(path, "queueLengthLimit"), q.QueueLengthLimit, "must be positive"))
 	}
 	switch {
 	case q.Queues <= 0:
-		errs = append(errs, field.Invalid(path.Child("queues"), q.Queues, "must be positive"))
+		errs = append(errs, field.Invalid(child(path, "queues"), q.Queues, "must be positive"))
 	case q.Queues > mostQueues:
-		errs = append(errs, field.Invalid(path.Child("queues"), q.Queues, fmt.Sprintf("must not be greater than %d", mostQueues)))
+		errs = append(errs, field.Invalid(child(path, "queues"), q.Queues, fmt.Sprintf("must not be greater than %d", mostQueues)))
 	}
-	at := path.Child("handSize")
+	at := child(path, "handSize")
 	switch bits := int(math.Ceil(math.Log2(float64(q.Queues)) * float64(q.HandSize))); {
 	case q.HandSize <= 0:
 		errs = append(errs, field.Invalid(at, q.HandSize, "must be positive"))

@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 func networkingKinds() []*Kind {
@@ -56,8 +57,10 @@ func networkingKinds() []*Kind {
 			ShortNames: []string{"netpol"},
 			Namespaced: true,
 			Strategy: Strategy{
-				Default:     on(defaultNetworkPolicy),
-				Validate:    check(func(p *networkingv1.NetworkPolicy) errorList { return validateNetworkPolicy(p, nil) }),
+				Default: on(defaultNetworkPolicy),
+				Validate: check(func(p *networkingv1.NetworkPolicy, root *field.Path) errorList {
+					return validateNetworkPolicy(p, nil, root)
+				}),
 				Revalidate:  checkChange(validateNetworkPolicy),
 				Warnings:    warnings(networkPolicyWarnings),
 				Generation:  true,

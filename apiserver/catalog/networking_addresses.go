@@ -19,30 +19,30 @@ func ipAddressName(name string, _ bool) []string {
 	return complaints
 }
 
-func validateIPAddress(a *networkingv1.IPAddress) errorList {
-	path := field.NewPath("spec", "parentRef")
+func validateIPAddress(a *networkingv1.IPAddress, root *field.Path) errorList {
+	path := child(root, "spec", "parentRef")
 	p := a.Spec.ParentRef
 	if p == nil {
 		return required(path, true)
 	}
 	var errs errorList
 	if p.Group != "" {
-		errs = append(errs, invalidEach(path.Child("group"), p.Group, validation.IsDNS1123Subdomain(p.Group))...)
+		errs = append(errs, invalidEach(child(path, "group"), p.Group, validation.IsDNS1123Subdomain(p.Group))...)
 	}
-	errs = append(errs, requiredSegment(path.Child("resource"), p.Resource)...)
-	errs = append(errs, requiredSegment(path.Child("name"), p.Name)...)
+	errs = append(errs, requiredSegment(child(path, "resource"), p.Resource)...)
+	errs = append(errs, requiredSegment(child(path, "name"), p.Name)...)
 	if p.Namespace != "" {
-		errs = append(errs, pathSegment(path.Child("namespace"), p.Namespace)...)
+		errs = append(errs, pathSegment(child(path, "namespace"), p.Namespace)...)
 	}
 	return errs
 }
 
-func validateIPAddressChange(a, old *networkingv1.IPAddress) errorList {
-	return declaredUnchanged(field.NewPath("spec", "parentRef"), a.Spec.ParentRef, old.Spec.ParentRef)
+func validateIPAddressChange(a, old *networkingv1.IPAddress, root *field.Path) errorList {
+	return declaredUnchanged(child(root, "spec", "parentRef"), a.Spec.ParentRef, old.Spec.ParentRef)
 }
 
-func validateServiceCIDR(c *networkingv1.ServiceCIDR) errorList {
-	cidrs, path := c.Spec.CIDRs, field.NewPath("spec", "cidrs")
+func validateServiceCIDR(c *networkingv1.ServiceCIDR, root *field.Path) errorList {
+	cidrs, path := c.Spec.CIDRs, child(root, "spec", "cidrs")
 	switch {
 	case len(cidrs) == 0:
 		return errorList{field.Required(path, "at least one CIDR required")}
@@ -51,7 +51,7 @@ func validateServiceCIDR(c *networkingv1.ServiceCIDR) errorList {
 	}
 	var errs errorList
 	for i, text := range cidrs {
-		errs = append(errs, validation.IsValidCIDR(path.Index(i), text)...)
+		errs = append(errs, validation.IsValidCIDR(nth(path, i), text)...)
 	}
 	if len(cidrs) == 2 {
 		family := netutils.IPFamilyOfCIDRString(cidrs[0])
@@ -63,8 +63,8 @@ func validateServiceCIDR(c *networkingv1.ServiceCIDR) errorList {
 }
 
 // validateServiceCIDRChange: a range may get a second one of the other family, all else is fixed.
-func validateServiceCIDRChange(c, old *networkingv1.ServiceCIDR) errorList {
-	path := field.NewPath("spec", "cidrs")
+func validateServiceCIDRChange(c, old *networkingv1.ServiceCIDR, root *field.Path) errorList {
+	path := child(root, "spec", "cidrs")
 	now, before := c.Spec.CIDRs, old.Spec.CIDRs
 	fixed := func(at *field.Path, v any) *field.Error {
 		return field.Invalid(at, v, apivalidation.FieldImmutableErrorMsg)
@@ -76,11 +76,11 @@ func validateServiceCIDRChange(c, old *networkingv1.ServiceCIDR) errorList {
 	var errs errorList
 	for i := range before {
 		if now[i] != before[i] {
-			errs = append(errs, fixed(path.Index(i), now[i]))
+			errs = append(errs, fixed(nth(path, i), now[i]))
 		}
 	}
 	if grown {
-		errs = append(errs, validateServiceCIDR(c)...)
+		errs = append(errs, validateServiceCIDR(c, root)...)
 	}
 	return errs
 }

@@ -17,8 +17,8 @@ func nodeKinds() []*Kind {
 		row[nodev1.RuntimeClass, nodev1.RuntimeClassList](gv, Kind{
 			Resource: "runtimeclasses",
 			Strategy: Strategy{
-				Validate: check(func(c *nodev1.RuntimeClass) errorList {
-					return append(validateRuntimeClass(c), validateHandler(c.Handler)...)
+				Validate: check(func(c *nodev1.RuntimeClass, root *field.Path) errorList {
+					return append(validateRuntimeClass(c, root), validateHandler(c.Handler, root)...)
 				}),
 				Revalidate:          checkChange(validateRuntimeClassChange),
 				AllowCreateOnUpdate: true,
@@ -37,44 +37,44 @@ func nodeKinds() []*Kind {
 
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/node/validation and pkg/apis/core/validation.
 
-func validateHandler(handler string) errorList {
-	path := field.NewPath("handler")
+func validateHandler(handler string, root *field.Path) errorList {
+	path := child(root, "handler")
 	if handler == "" {
 		return required(path, true)
 	}
 	return invalidEach(path, handler, content.IsDNS1123Label(handler)).MarkBeta()
 }
 
-func validateRuntimeClass(c *nodev1.RuntimeClass) errorList {
+func validateRuntimeClass(c *nodev1.RuntimeClass, root *field.Path) errorList {
 	var errs errorList
 	if o := c.Overhead; o != nil {
-		errs = validateRequirements(&corev1.ResourceRequirements{Limits: o.PodFixed}, containerResource, claimNames{}, field.NewPath("overhead"))
+		errs = validateRequirements(&corev1.ResourceRequirements{Limits: o.PodFixed}, containerResource, claimNames{}, child(root, "overhead"))
 	}
 	if c.Scheduling == nil {
 		return errs
 	}
-	path := field.NewPath("scheduling")
-	errs = append(errs, metav1validation.ValidateLabels(c.Scheduling.NodeSelector, path.Child("nodeSelector"))...)
-	errs = append(errs, validateTolerations(c.Scheduling.Tolerations, path.Child("tolerations"))...)
+	path := child(root, "scheduling")
+	errs = append(errs, metav1validation.ValidateLabels(c.Scheduling.NodeSelector, child(path, "nodeSelector"))...)
+	errs = append(errs, validateTolerations(c.Scheduling.Tolerations, child(path, "tolerations"))...)
 	seen := before[corev1.Toleration]{}
 	for i, t := range c.Scheduling.Tolerations {
 		same := t
 		same.TolerationSeconds = nil // whatever they are
 		if seen.has(same) {
-			errs = append(errs, field.Duplicate(path.Child("tolerations").Index(i), internalForm(t)))
+			errs = append(errs, field.Duplicate(nth(child(path, "tolerations"), i), internalForm(t)))
 		}
 	}
 	return errs
 }
 
-func validateRuntimeClassChange(c, old *nodev1.RuntimeClass) errorList {
-	path := field.NewPath("handler")
+func validateRuntimeClassChange(c, old *nodev1.RuntimeClass, root *field.Path) errorList {
+	path := child(root, "handler")
 	if c.Handler == old.Handler {
-		return validateRuntimeClass(c)
+		return validateRuntimeClass(c, root)
 	}
 	errs := append(declaredUnchanged(path, c.Handler, old.Handler), required(path, c.Handler == "")...)
 	if c.Handler != "" {
 		errs = append(errs, invalidEach(path, c.Handler, validation.IsDNS1123Label(c.Handler))...)
 	}
-	return append(errs, validateRuntimeClass(c)...)
+	return append(errs, validateRuntimeClass(c, root)...)
 }

@@ -118,13 +118,13 @@ func adoptAppArmor(p *corev1.Pod) {
 	if p.Spec.OS != nil && p.Spec.OS.Name == corev1.Windows {
 		return
 	}
-	for c := range allContainers(&p.Spec, nil) {
+	for c := range allContainers(&p.Spec, nowhere) {
 		v, ok := p.Annotations[appArmorPrefix+c.Name]
 		if !ok || ownAppArmor(c) != nil {
 			continue
 		}
 		profile, pod := appArmorField(v), podAppArmor(&p.Spec)
-		if profile == nil || len(validateAppArmor(profile, nil)) > 0 ||
+		if profile == nil || len(validateAppArmor(profile, nowhere)) > 0 ||
 			pod != nil && pod.Type == profile.Type && value(pod.LocalhostProfile) == value(profile.LocalhostProfile) {
 			continue
 		}

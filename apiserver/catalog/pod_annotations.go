@@ -25,17 +25,17 @@ const (
 func validatePodAnnotations(annotations map[string]string, s *corev1.PodSpec, at *field.Path) errorList {
 	var errs errorList
 	if v, ok := annotations[mirrorPod]; ok && s.NodeName == "" {
-		errs = append(errs, field.Invalid(at.Key(mirrorPod), v, "must set spec.nodeName if mirror pod annotation is set"))
+		errs = append(errs, field.Invalid(keyed(at, mirrorPod), v, "must set spec.nodeName if mirror pod annotation is set"))
 	}
 	if v := annotations[corev1.TolerationsAnnotationKey]; v != "" {
 		errs = append(errs, validateAnnotatedTolerations(v, at)...)
 	}
 	if v, ok := annotations[corev1.PodDeletionCost]; ok && !isDeletionCost(v) {
-		errs = append(errs, field.Invalid(at.Key(corev1.PodDeletionCost), v, "must be a 32bit integer"))
+		errs = append(errs, field.Invalid(keyed(at, corev1.PodDeletionCost), v, "must be a 32bit integer"))
 	}
 	for k, v := range sorted(annotations) {
 		if k == seccompOfPod || strings.HasPrefix(k, seccompContainerPrefix) {
-			errs = append(errs, validateSeccompName(v, at.Child(k))...)
+			errs = append(errs, validateSeccompName(v, child(at, k))...)
 		}
 	}
 	for k, v := range sorted(annotations) {
@@ -44,10 +44,10 @@ func validatePodAnnotations(annotations map[string]string, s *corev1.PodSpec, at
 			continue
 		}
 		if !hasContainer(s, container) {
-			errs = append(errs, field.Invalid(at.Key(k), container, "container not found"))
+			errs = append(errs, field.Invalid(keyed(at, k), container, "container not found"))
 		}
 		if v != "" && v != appArmorDefault && v != appArmorUnconfined && !strings.HasPrefix(v, appArmorLocalPrefix) {
-			errs = append(errs, field.Invalid(at.Key(k), v, fmt.Sprintf("invalid AppArmor profile name: %q", v)))
+			errs = append(errs, field.Invalid(keyed(at, k), v, fmt.Sprintf("invalid AppArmor profile name: %q", v)))
 		}
 	}
 	return errs
@@ -58,7 +58,7 @@ func validateAnnotatedTolerations(text string, at *field.Path) errorList {
 	if err := json.Unmarshal([]byte(text), &tolerations); err != nil {
 		return errorList{field.Invalid(at, corev1.TolerationsAnnotationKey, err.Error())}
 	}
-	return validateTolerations(tolerations, at.Child(corev1.TolerationsAnnotationKey))
+	return validateTolerations(tolerations, child(at, corev1.TolerationsAnnotationKey))
 }
 
 // isDeletionCost: a number of 32 bits as people write it, without plus sign and leading zeros.
@@ -82,7 +82,7 @@ func validateSeccompName(v string, at *field.Path) errorList {
 }
 
 func hasContainer(s *corev1.PodSpec, name string) bool {
-	for c := range allContainers(s, nil) {
+	for c := range allContainers(s, nowhere) {
 		if c.Name == name {
 			return true
 		}
@@ -95,7 +95,7 @@ func validateAnnotationsAgree(annotations map[string]string, s *corev1.PodSpec, 
 	var errs errorList
 	if c := s.SecurityContext; c != nil && c.SeccompProfile != nil {
 		if v, ok := annotations[seccompOfPod]; ok {
-			errs = append(errs, seccompAgrees(v, c.SeccompProfile, path.Child("securityContext", "seccompProfile"))...)
+			errs = append(errs, seccompAgrees(v, c.SeccompProfile, child(path, "securityContext", "seccompProfile"))...)
 		}
 	}
 	for c, at := range allContainers(s, path) {
@@ -103,7 +103,7 @@ func validateAnnotationsAgree(annotations map[string]string, s *corev1.PodSpec, 
 			continue
 		}
 		if v, ok := annotations[seccompContainerPrefix+c.Name]; ok {
-			errs = append(errs, seccompAgrees(v, c.SecurityContext.SeccompProfile, at.Child("securityContext", "seccompProfile"))...)
+			errs = append(errs, seccompAgrees(v, c.SecurityContext.SeccompProfile, child(at, "securityContext", "seccompProfile"))...)
 		}
 	}
 	if s.OS != nil && s.OS.Name == corev1.Windows {
@@ -112,7 +112,7 @@ func validateAnnotationsAgree(annotations map[string]string, s *corev1.PodSpec, 
 	for c, at := range allContainers(s, path) {
 		v, ok := annotations[appArmorPrefix+c.Name]
 		if profile := appArmorOf(c, s); ok && profile != nil {
-			errs = append(errs, appArmorAgrees(v, profile, at.Child("securityContext", "appArmorProfile"))...)
+			errs = append(errs, appArmorAgrees(v, profile, child(at, "securityContext", "appArmorProfile"))...)
 		}
 	}
 	return errs
@@ -140,13 +140,13 @@ func seccompAgrees(v string, p *corev1.SeccompProfile, at *field.Path) errorList
 	case corev1.SeccompProfileTypeLocalhost:
 		agrees = isLocal
 		if isLocal && (p.LocalhostProfile == nil || *p.LocalhostProfile != local) {
-			return errorList{field.Forbidden(at.Child("localhostProfile"), "seccomp profile in annotation and field must match")}
+			return errorList{field.Forbidden(child(at, "localhostProfile"), "seccomp profile in annotation and field must match")}
 		}
 	}
 	if agrees {
 		return nil
 	}
-	return errorList{field.Forbidden(at.Child("type"), "seccomp type in annotation and field must match")}
+	return errorList{field.Forbidden(child(at, "type"), "seccomp type in annotation and field must match")}
 }
 
 func appArmorAgrees(v string, p *corev1.AppArmorProfile, at *field.Path) errorList {
@@ -160,13 +160,13 @@ func appArmorAgrees(v string, p *corev1.AppArmorProfile, at *field.Path) errorLi
 	case corev1.AppArmorProfileTypeLocalhost:
 		agrees = isLocal
 		if isLocal && (p.LocalhostProfile == nil || *p.LocalhostProfile != local) {
-			return errorList{field.Forbidden(at.Child("localhostProfile"), "apparmor profile in annotation and field must match")}
+			return errorList{field.Forbidden(child(at, "localhostProfile"), "apparmor profile in annotation and field must match")}
 		}
 	}
 	if agrees {
 		return nil
 	}
-	return errorList{field.Forbidden(at.Child("type"), "apparmor type in annotation and field must match")}
+	return errorList{field.Forbidden(child(at, "type"), "apparmor type in annotation and field must match")}
 }
 
 // appArmorField is the field that says the same as an annotation, nil where none does.
@@ -191,10 +191,10 @@ func validatePodAnnotationChange(p, old *corev1.Pod, at *field.Path) errorList {
 			continue
 		}
 		if strings.HasPrefix(k, appArmorPrefix) {
-			errs = append(errs, field.Forbidden(at.Key(k), "may not remove or update AppArmor annotations"))
+			errs = append(errs, field.Forbidden(keyed(at, k), "may not remove or update AppArmor annotations"))
 		}
 		if k == mirrorPod {
-			errs = append(errs, field.Forbidden(at.Key(k), "may not remove or update mirror pod annotation"))
+			errs = append(errs, field.Forbidden(keyed(at, k), "may not remove or update mirror pod annotation"))
 		}
 	}
 	for k := range sorted(p.Annotations) {
@@ -202,10 +202,10 @@ func validatePodAnnotationChange(p, old *corev1.Pod, at *field.Path) errorList {
 			continue
 		}
 		if strings.HasPrefix(k, appArmorPrefix) {
-			errs = append(errs, field.Forbidden(at.Key(k), "may not add AppArmor annotations"))
+			errs = append(errs, field.Forbidden(keyed(at, k), "may not add AppArmor annotations"))
 		}
 		if k == mirrorPod {
-			errs = append(errs, field.Forbidden(at.Key(k), "may not add mirror pod annotation"))
+			errs = append(errs, field.Forbidden(keyed(at, k), "may not add mirror pod annotation"))
 		}
 	}
 	return append(errs, validatePodAnnotations(p.Annotations, &p.Spec, at)...)

@@ -15,34 +15,27 @@ import (
 
 // ContainerNames are those of all containers of a pod, in the order in which allContainers goes through them.
 func ContainerNames(s *corev1.PodSpec) (names []string) {
-	for c := range allContainers(s, nil) {
+	for c := range allContainers(s, nowhere) {
 		names = append(names, c.Name)
 	}
 	return names
 }
 
 // allContainers goes through the containers of a pod: those that run first, those that run, those that were added.
-// With a nil path it gives nil paths.
 func allContainers(s *corev1.PodSpec, path *field.Path) iter.Seq2[*corev1.Container, *field.Path] {
-	in := func(list string, i int) *field.Path {
-		if path == nil {
-			return nil
-		}
-		return path.Child(list).Index(i)
-	}
 	return func(yield func(*corev1.Container, *field.Path) bool) {
 		for i := range s.InitContainers {
-			if !yield(&s.InitContainers[i], in("initContainers", i)) {
+			if !yield(&s.InitContainers[i], nth(child(path, "initContainers"), i)) {
 				return
 			}
 		}
 		for i := range s.Containers {
-			if !yield(&s.Containers[i], in("containers", i)) {
+			if !yield(&s.Containers[i], nth(child(path, "containers"), i)) {
 				return
 			}
 		}
 		for i := range s.EphemeralContainers {
-			if !yield((*corev1.Container)(&s.EphemeralContainers[i].EphemeralContainerCommon), in("ephemeralContainers", i)) {
+			if !yield((*corev1.Container)(&s.EphemeralContainers[i].EphemeralContainerCommon), nth(child(path, "ephemeralContainers"), i)) {
 				return
 			}
 		}
@@ -69,13 +62,13 @@ func (k *containerCheck) containers(path *field.Path) errorList {
 	var errs errorList
 	names := map[string]bool{}
 	for i := range containers {
-		c, at := &containers[i], path.Index(i)
+		c, at := &containers[i], nth(path, i)
 		errs = append(errs, k.common(c, at)...)
 		if names[c.Name] {
-			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
+			errs = append(errs, field.Duplicate(child(at, "name"), c.Name))
 		}
 		names[c.Name] = true
-		errs = append(errs, validateLifecycle(c.Lifecycle, k.spec.TerminationGracePeriodSeconds, at.Child("lifecycle"))...)
+		errs = append(errs, validateLifecycle(c.Lifecycle, k.spec.TerminationGracePeriodSeconds, child(at, "lifecycle"))...)
 		errs = append(errs, validateProbes(c, at)...)
 		errs = append(errs, validateRestarts(c, at)...)
 	}
@@ -89,40 +82,40 @@ func (k *containerCheck) initContainers(path *field.Path) errorList {
 		names[c.Name] = true
 	}
 	for i := range k.spec.InitContainers {
-		c, at := &k.spec.InitContainers[i], path.Index(i)
+		c, at := &k.spec.InitContainers[i], nth(path, i)
 		errs = append(errs, k.common(c, at)...)
 		if c.RestartPolicy != nil || len(c.RestartPolicyRules) == 0 {
 			errs = append(errs, validateRestarts(c, at)...)
 		} else {
-			errs = append(errs, field.Required(at.Child("restartPolicy"), "must specify restartPolicy when restart rules are used"))
+			errs = append(errs, field.Required(child(at, "restartPolicy"), "must specify restartPolicy when restart rules are used"))
 		}
 		if names[c.Name] {
-			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
+			errs = append(errs, field.Duplicate(child(at, "name"), c.Name))
 		} else if c.Name != "" {
 			names[c.Name] = true
 		}
 		errs = append(errs, hostPortConflicts(k.spec.InitContainers[i:i+1], path)...)
 		if isSidecar(c) {
-			errs = append(errs, validateLifecycle(c.Lifecycle, k.spec.TerminationGracePeriodSeconds, at.Child("lifecycle"))...)
+			errs = append(errs, validateLifecycle(c.Lifecycle, k.spec.TerminationGracePeriodSeconds, child(at, "lifecycle"))...)
 			errs = append(errs, validateProbes(c, at)...)
 			continue
 		}
 		const text = "may not be set for init containers without restartPolicy=Always"
 		if c.Lifecycle != nil {
-			errs = append(errs, field.Forbidden(at.Child("lifecycle"), text))
+			errs = append(errs, field.Forbidden(child(at, "lifecycle"), text))
 		}
 		if c.LivenessProbe != nil {
-			errs = append(errs, field.Forbidden(at.Child("livenessProbe"), text))
+			errs = append(errs, field.Forbidden(child(at, "livenessProbe"), text))
 		}
 		if c.ReadinessProbe != nil {
-			errs = append(errs, field.Forbidden(at.Child("readinessProbe"), text))
+			errs = append(errs, field.Forbidden(child(at, "readinessProbe"), text))
 		}
 		if c.StartupProbe != nil {
-			errs = append(errs, field.Forbidden(at.Child("startupProbe"), text))
+			errs = append(errs, field.Forbidden(child(at, "startupProbe"), text))
 		}
 		for j, p := range c.ResizePolicy {
 			if p.RestartPolicy == corev1.RestartContainer {
-				errs = append(errs, field.Invalid(at.Child("resizePolicy").Index(j).Child("restartPolicy"), p.RestartPolicy,
+				errs = append(errs, field.Invalid(child(nth(child(at, "resizePolicy"), j), "restartPolicy"), p.RestartPolicy,
 					"must not be set to 'RestartContainer' for non-sidecar initContainers"))
 			}
 		}
@@ -139,27 +132,27 @@ func (k *containerCheck) ephemeralContainers(path *field.Path) errorList {
 		}
 	}
 	for i := range k.spec.EphemeralContainers {
-		e, at := &k.spec.EphemeralContainers[i], path.Index(i)
+		e, at := &k.spec.EphemeralContainers[i], nth(path, i)
 		c := (*corev1.Container)(&e.EphemeralContainerCommon)
 		errs = append(errs, k.common(c, at)...)
 		errs = append(errs, imagePadding(c, at)...)
 		if names[e.Name] {
-			errs = append(errs, field.Duplicate(at.Child("name"), e.Name))
+			errs = append(errs, field.Duplicate(child(at, "name"), e.Name))
 		}
 		names[e.Name] = true
 		if e.TargetContainerName != "" && !targets[e.TargetContainerName] {
-			errs = append(errs, field.NotFound(at.Child("targetContainerName"), e.TargetContainerName))
+			errs = append(errs, field.NotFound(child(at, "targetContainerName"), e.TargetContainerName))
 		}
 		errs = append(errs, onlyFields(e.EphemeralContainerCommon, at, "cannot be set for an Ephemeral Container",
 			"Name", "Image", "Command", "Args", "WorkingDir", "EnvFrom", "Env", "VolumeMounts", "VolumeDevices",
 			"TerminationMessagePath", "TerminationMessagePolicy", "ImagePullPolicy", "SecurityContext", "Stdin", "StdinOnce", "TTY")...)
 		for j, m := range e.VolumeMounts {
-			mount := at.Child("volumeMounts").Index(j)
+			mount := nth(child(at, "volumeMounts"), j)
 			if m.SubPath != "" {
-				errs = append(errs, field.Forbidden(mount.Child("subPath"), "cannot be set for an Ephemeral Container"))
+				errs = append(errs, field.Forbidden(child(mount, "subPath"), "cannot be set for an Ephemeral Container"))
 			}
 			if m.SubPathExpr != "" {
-				errs = append(errs, field.Forbidden(mount.Child("subPathExpr"), "cannot be set for an Ephemeral Container"))
+				errs = append(errs, field.Forbidden(child(mount, "subPathExpr"), "cannot be set for an Ephemeral Container"))
 			}
 		}
 	}
@@ -176,31 +169,31 @@ func onlyFields(v any, at *field.Path, text string, allowed ...string) errorList
 			continue
 		}
 		first, n := utf8.DecodeRuneInString(name)
-		errs = append(errs, field.Forbidden(at.Child(string(unicode.ToLower(first))+name[n:]), text))
+		errs = append(errs, field.Forbidden(child(at, string(unicode.ToLower(first))+name[n:]), text))
 	}
 	return errs
 }
 
 // common checks what containers of all three sorts have.
 func (k *containerCheck) common(c *corev1.Container, at *field.Path) errorList {
-	errs := append(neededLabel(at.Child("name"), c.Name), needed(at.Child("image"), c.Image)...)
-	errs = append(errs, neededOneOf(at.Child("terminationMessagePolicy"), c.TerminationMessagePolicy,
+	errs := append(neededLabel(child(at, "name"), c.Name), needed(child(at, "image"), c.Image)...)
+	errs = append(errs, neededOneOf(child(at, "terminationMessagePolicy"), c.TerminationMessagePolicy,
 		corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError)...)
-	errs = append(errs, validateContainerPorts(c.Ports, at.Child("ports"))...)
-	errs = append(errs, validateEnv(c.Env, at.Child("env"))...)
-	errs = append(errs, validateEnvFrom(c.EnvFrom, at.Child("envFrom"))...)
-	errs = append(errs, validateMounts(c, k.volumes, at.Child("volumeMounts"))...)
-	errs = append(errs, validateDevices(c, k.volumes, at.Child("volumeDevices"))...)
-	errs = append(errs, validatePullPolicy(c.ImagePullPolicy, at.Child("imagePullPolicy"))...)
-	errs = append(errs, validateRequirements(&c.Resources, containerResource, k.claims, at.Child("resources"))...)
-	errs = append(errs, validateResizePolicy(c.ResizePolicy, k.spec.RestartPolicy, at.Child("resizePolicy"))...)
-	return append(errs, validateSecurityContext(c.SecurityContext, k.spec, at.Child("securityContext"))...)
+	errs = append(errs, validateContainerPorts(c.Ports, child(at, "ports"))...)
+	errs = append(errs, validateEnv(c.Env, child(at, "env"))...)
+	errs = append(errs, validateEnvFrom(c.EnvFrom, child(at, "envFrom"))...)
+	errs = append(errs, validateMounts(c, k.volumes, child(at, "volumeMounts"))...)
+	errs = append(errs, validateDevices(c, k.volumes, child(at, "volumeDevices"))...)
+	errs = append(errs, validatePullPolicy(c.ImagePullPolicy, child(at, "imagePullPolicy"))...)
+	errs = append(errs, validateRequirements(&c.Resources, containerResource, k.claims, child(at, "resources"))...)
+	errs = append(errs, validateResizePolicy(c.ResizePolicy, k.spec.RestartPolicy, child(at, "resizePolicy"))...)
+	return append(errs, validateSecurityContext(c.SecurityContext, k.spec, child(at, "securityContext"))...)
 }
 
 // imagePadding is checked of pods alone: what made it into templates long ago may stay there.
 func imagePadding(c *corev1.Container, at *field.Path) errorList {
 	if padded(c.Image) {
-		return errorList{field.Invalid(at.Child("image"), c.Image, "must not have leading or trailing whitespace")}
+		return errorList{field.Invalid(child(at, "image"), c.Image, "must not have leading or trailing whitespace")}
 	}
 	return nil
 }
@@ -209,27 +202,27 @@ func validateContainerPorts(ports []corev1.ContainerPort, path *field.Path) erro
 	var errs errorList
 	names := map[string]bool{}
 	for i, p := range ports {
-		at := path.Index(i)
+		at := nth(path, i)
 		if p.Name != "" {
 			complaints := validation.IsValidPortName(p.Name)
-			errs = append(errs, invalidEach(at.Child("name"), p.Name, complaints)...)
+			errs = append(errs, invalidEach(child(at, "name"), p.Name, complaints)...)
 			switch {
 			case len(complaints) > 0:
 			case names[p.Name]:
-				errs = append(errs, field.Duplicate(at.Child("name"), p.Name))
+				errs = append(errs, field.Duplicate(child(at, "name"), p.Name))
 			default:
 				names[p.Name] = true
 			}
 		}
 		if p.ContainerPort == 0 {
-			errs = append(errs, field.Required(at.Child("containerPort"), ""))
+			errs = append(errs, field.Required(child(at, "containerPort"), ""))
 		} else {
-			errs = append(errs, portNumber(at.Child("containerPort"), p.ContainerPort)...)
+			errs = append(errs, portNumber(child(at, "containerPort"), p.ContainerPort)...)
 		}
 		if p.HostPort != 0 {
-			errs = append(errs, portNumber(at.Child("hostPort"), p.HostPort)...)
+			errs = append(errs, portNumber(child(at, "hostPort"), p.HostPort)...)
 		}
-		errs = append(errs, validateProtocol(p.Protocol, at.Child("protocol"))...)
+		errs = append(errs, validateProtocol(p.Protocol, child(at, "protocol"))...)
 	}
 	return errs
 }
@@ -249,7 +242,7 @@ func hostPortConflicts(containers []corev1.Container, path *field.Path) errorLis
 			}
 			key := fmt.Sprintf("%s/%s/%d", p.Protocol, p.HostIP, p.HostPort)
 			if taken[key] {
-				errs = append(errs, field.Duplicate(path.Index(i).Child("ports").Index(j).Child("hostPort"), key))
+				errs = append(errs, field.Duplicate(child(nth(child(nth(path, i), "ports"), j), "hostPort"), key))
 			}
 			taken[key] = true
 		}
@@ -265,26 +258,26 @@ func validatePullPolicy(p corev1.PullPolicy, at *field.Path) errorList {
 func validateRestarts(c *corev1.Container, at *field.Path) errorList {
 	var errs errorList
 	if c.RestartPolicy != nil {
-		errs = append(errs, oneOf(at.Child("restartPolicy"), *c.RestartPolicy,
+		errs = append(errs, oneOf(child(at, "restartPolicy"), *c.RestartPolicy,
 			corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure)...)
 	} else if len(c.RestartPolicyRules) > 0 {
-		errs = append(errs, field.Required(at.Child("restartPolicy"), "must specify restartPolicy when restart rules are used"))
+		errs = append(errs, field.Required(child(at, "restartPolicy"), "must specify restartPolicy when restart rules are used"))
 	}
 	if n := len(c.RestartPolicyRules); n > 20 {
-		errs = append(errs, field.TooMany(at.Child("restartPolicyRules"), n, 20))
+		errs = append(errs, field.TooMany(child(at, "restartPolicyRules"), n, 20))
 	}
 	for i, r := range c.RestartPolicyRules {
-		rule := at.Child("restartPolicyRules").Index(i)
-		errs = append(errs, oneOf(rule.Child("action"), r.Action,
+		rule := nth(child(at, "restartPolicyRules"), i)
+		errs = append(errs, oneOf(child(rule, "action"), r.Action,
 			corev1.ContainerRestartRuleActionRestart, corev1.ContainerRestartRuleActionRestartAllContainers)...)
 		if r.ExitCodes == nil {
-			errs = append(errs, field.Required(rule.Child("exitCodes"), "must be specified"))
+			errs = append(errs, field.Required(child(rule, "exitCodes"), "must be specified"))
 			continue
 		}
-		errs = append(errs, oneOf(rule.Child("exitCodes", "operator"), r.ExitCodes.Operator,
+		errs = append(errs, oneOf(child(rule, "exitCodes", "operator"), r.ExitCodes.Operator,
 			corev1.ContainerRestartRuleOnExitCodesOpIn, corev1.ContainerRestartRuleOnExitCodesOpNotIn)...)
 		if n := len(r.ExitCodes.Values); n > 255 {
-			errs = append(errs, field.TooMany(rule.Child("exitCodes", "values"), n, 255))
+			errs = append(errs, field.TooMany(child(rule, "exitCodes", "values"), n, 255))
 		}
 	}
 	return errs
@@ -296,7 +289,7 @@ func validateResizePolicy(policies []corev1.ContainerResizePolicy, podRestarts c
 	names := map[corev1.ResourceName]bool{}
 	for i, p := range policies {
 		if names[p.ResourceName] {
-			errs = append(errs, field.Duplicate(at.Index(i), p.ResourceName))
+			errs = append(errs, field.Duplicate(nth(at, i), p.ResourceName))
 		}
 		names[p.ResourceName] = true
 		errs = append(errs, neededOneOf(at, p.ResourceName, corev1.ResourceCPU, corev1.ResourceMemory)...)

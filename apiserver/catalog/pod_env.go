@@ -18,12 +18,12 @@ func validateEnv(vars []corev1.EnvVar, path *field.Path) errorList {
 	for i := range vars {
 		v := &vars[i] // of which there are many, and few whose path is needed
 		if v.Name == "" {
-			errs = append(errs, field.Required(path.Index(i).Child("name"), ""))
+			errs = append(errs, field.Required(child(nth(path, i), "name"), ""))
 		} else if why := validation.IsRelaxedEnvVarName(v.Name); len(why) > 0 {
-			errs = append(errs, invalidEach(path.Index(i).Child("name"), v.Name, why)...)
+			errs = append(errs, invalidEach(child(nth(path, i), "name"), v.Name, why)...)
 		}
 		if v.ValueFrom != nil {
-			errs = append(errs, validateEnvSource(v, path.Index(i).Child("valueFrom"))...)
+			errs = append(errs, validateEnvSource(v, child(nth(path, i), "valueFrom"))...)
 		}
 	}
 	return errs
@@ -34,25 +34,25 @@ func validateEnvSource(v *corev1.EnvVar, at *field.Path) errorList {
 	from, found := v.ValueFrom, 0
 	if from.FieldRef != nil {
 		found++
-		errs = append(errs, validateFieldRef(from.FieldRef, at.Child("fieldRef"),
+		errs = append(errs, validateFieldRef(from.FieldRef, child(at, "fieldRef"),
 			"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
 			"status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs")...)
 	}
 	if from.ResourceFieldRef != nil {
 		found++
-		errs = append(errs, validateResourceRef(from.ResourceFieldRef, at.Child("resourceFieldRef"))...)
+		errs = append(errs, validateResourceRef(from.ResourceFieldRef, child(at, "resourceFieldRef"))...)
 	}
 	if r := from.ConfigMapKeyRef; r != nil {
 		found++
-		errs = append(errs, validateKeyRef(r.Name, r.Key, at.Child("configMapKeyRef"))...)
+		errs = append(errs, validateKeyRef(r.Name, r.Key, child(at, "configMapKeyRef"))...)
 	}
 	if r := from.SecretKeyRef; r != nil {
 		found++
-		errs = append(errs, validateKeyRef(r.Name, r.Key, at.Child("secretKeyRef"))...)
+		errs = append(errs, validateKeyRef(r.Name, r.Key, child(at, "secretKeyRef"))...)
 	}
 	if from.FileKeyRef != nil {
 		found++
-		errs = append(errs, validateFileKeyRef(from.FileKeyRef, at.Child("fileKeyRef"))...)
+		errs = append(errs, validateFileKeyRef(from.FileKeyRef, child(at, "fileKeyRef"))...)
 	}
 	switch {
 	case found == 0:
@@ -66,25 +66,25 @@ func validateEnvSource(v *corev1.EnvVar, at *field.Path) errorList {
 }
 
 func validateKeyRef(name, key string, at *field.Path) errorList {
-	errs := objectName(at.Child("name"), name, apivalidation.NameIsDNSSubdomain)
+	errs := objectName(child(at, "name"), name, apivalidation.NameIsDNSSubdomain)
 	if key == "" {
-		return append(errs, field.Required(at.Child("key"), ""))
+		return append(errs, field.Required(child(at, "key"), ""))
 	}
-	return append(errs, invalidEach(at.Child("key"), key, validation.IsConfigMapKey(key))...)
+	return append(errs, invalidEach(child(at, "key"), key, validation.IsConfigMapKey(key))...)
 }
 
 func validateFileKeyRef(r *corev1.FileKeySelector, at *field.Path) errorList {
 	var errs errorList
 	if r.Key == "" {
-		errs = append(errs, field.Required(at.Child("key"), ""))
+		errs = append(errs, field.Required(child(at, "key"), ""))
 	} else {
-		errs = append(errs, invalidEach(at.Child("key"), r.Key, validation.IsRelaxedEnvVarName(r.Key))...)
+		errs = append(errs, invalidEach(child(at, "key"), r.Key, validation.IsRelaxedEnvVarName(r.Key))...)
 	}
-	errs = append(errs, neededLabel(at.Child("volumeName"), r.VolumeName)...)
+	errs = append(errs, neededLabel(child(at, "volumeName"), r.VolumeName)...)
 	if r.Path == "" {
-		return append(errs, field.Required(at.Child("path"), ""))
+		return append(errs, field.Required(child(at, "path"), ""))
 	}
-	return append(errs, noBacksteps(at.Child("path"), r.Path)...)
+	return append(errs, noBacksteps(child(at, "path"), r.Path)...)
 }
 
 // validateFileKeyVolumes: files of environment variables live in volumes of the pod's own.
@@ -95,7 +95,7 @@ func validateFileKeyVolumes(s *corev1.PodSpec, path *field.Path) errorList {
 			if v.ValueFrom == nil || v.ValueFrom.FileKeyRef == nil {
 				continue
 			}
-			name, named := v.ValueFrom.FileKeyRef.VolumeName, at.Child("env").Index(i).Child("valueFrom", "fileKeyRef", "volumeName")
+			name, named := v.ValueFrom.FileKeyRef.VolumeName, child(nth(child(at, "env"), i), "valueFrom", "fileKeyRef", "volumeName")
 			// The last of several volumes of a name counts.
 			var volume *corev1.Volume
 			for j := range s.Volumes {
@@ -117,15 +117,15 @@ func validateFileKeyVolumes(s *corev1.PodSpec, path *field.Path) errorList {
 func validateEnvFrom(vars []corev1.EnvFromSource, path *field.Path) errorList {
 	var errs errorList
 	for i, v := range vars {
-		at := path.Index(i)
+		at := nth(path, i)
 		if v.Prefix != "" {
-			errs = append(errs, invalidEach(at.Child("prefix"), v.Prefix, validation.IsRelaxedEnvVarName(v.Prefix))...)
+			errs = append(errs, invalidEach(child(at, "prefix"), v.Prefix, validation.IsRelaxedEnvVarName(v.Prefix))...)
 		}
 		if v.ConfigMapRef != nil {
-			errs = append(errs, validateEnvObject(v.ConfigMapRef.Name, at.Child("configMapRef"))...)
+			errs = append(errs, validateEnvObject(v.ConfigMapRef.Name, child(at, "configMapRef"))...)
 		}
 		if v.SecretRef != nil {
-			errs = append(errs, validateEnvObject(v.SecretRef.Name, at.Child("secretRef"))...)
+			errs = append(errs, validateEnvObject(v.SecretRef.Name, child(at, "secretRef"))...)
 		}
 		switch {
 		case v.ConfigMapRef == nil && v.SecretRef == nil:
@@ -139,9 +139,9 @@ func validateEnvFrom(vars []corev1.EnvFromSource, path *field.Path) errorList {
 
 func validateEnvObject(name string, at *field.Path) errorList {
 	if name == "" {
-		return errorList{field.Required(at.Child("name"), "")}
+		return errorList{field.Required(child(at, "name"), "")}
 	}
-	return invalidEach(at.Child("name"), name, apivalidation.NameIsDNSSubdomain(name, true))
+	return invalidEach(child(at, "name"), name, apivalidation.NameIsDNSSubdomain(name, true))
 }
 
 // downwardFields are the fields of a pod that can be spoken of at all.
@@ -156,13 +156,13 @@ func downwardFields() []string {
 // validateFieldRef checks a reference to one of a pod's own fields, of which those given are allowed in this place.
 func validateFieldRef(r *corev1.ObjectFieldSelector, at *field.Path, allowed ...string) errorList {
 	if r.APIVersion == "" {
-		return errorList{field.Required(at.Child("apiVersion"), "")}
+		return errorList{field.Required(child(at, "apiVersion"), "")}
 	}
 	if r.FieldPath == "" {
-		return errorList{field.Required(at.Child("fieldPath"), "")}
+		return errorList{field.Required(child(at, "fieldPath"), "")}
 	}
 	unknown := func(text string) errorList {
-		return errorList{field.Invalid(at.Child("fieldPath"), r.FieldPath, "error converting fieldPath: "+text)}
+		return errorList{field.Invalid(child(at, "fieldPath"), r.FieldPath, "error converting fieldPath: "+text)}
 	}
 	if r.APIVersion != "v1" {
 		return unknown("unsupported pod version: " + r.APIVersion)
@@ -183,7 +183,7 @@ func validateFieldRef(r *corev1.ObjectFieldSelector, at *field.Path, allowed ...
 	if !slices.Contains(downwardFields(), path) {
 		return unknown("field label not supported: " + r.FieldPath)
 	}
-	return oneOf(at.Child("fieldPath"), path, allowed...)
+	return oneOf(child(at, "fieldPath"), path, allowed...)
 }
 
 // subscripted takes metadata.labels['key'] apart.
@@ -204,9 +204,9 @@ func validateResourceRef(r *corev1.ResourceFieldSelector, at *field.Path) errorL
 	var errs errorList
 	switch {
 	case r.Resource == "":
-		errs = append(errs, field.Required(at.Child("resource"), ""))
+		errs = append(errs, field.Required(child(at, "resource"), ""))
 	case !ofHugePages(r.Resource):
-		errs = oneOf(at.Child("resource"), r.Resource, known...)
+		errs = oneOf(child(at, "resource"), r.Resource, known...)
 	}
 	return append(errs, validateDivisor(r, at)...)
 }
@@ -238,5 +238,5 @@ func validateDivisor(r *corev1.ResourceFieldSelector, at *field.Path) errorList 
 	if kind == "cpu" {
 		list = "1m and 1"
 	}
-	return errorList{field.Invalid(at.Child("divisor"), r.Resource, fmt.Sprintf("only divisor's values %s are supported with the %s resource", list, kind))}
+	return errorList{field.Invalid(child(at, "divisor"), r.Resource, fmt.Sprintf("only divisor's values %s are supported with the %s resource", list, kind))}
 }

@@ -29,34 +29,34 @@ func validateMounts(c *corev1.Container, volumes volumesByName, path *field.Path
 		devices[d.Name] = d.DevicePath
 	}
 	for i := range c.VolumeMounts {
-		m, at := &c.VolumeMounts[i], path.Index(i)
-		errs = append(errs, needed(at.Child("name"), m.Name)...)
+		m, at := &c.VolumeMounts[i], nth(path, i)
+		errs = append(errs, needed(child(at, "name"), m.Name)...)
 		if volumes[m.Name] == nil {
-			errs = append(errs, field.NotFound(at.Child("name"), m.Name))
+			errs = append(errs, field.NotFound(child(at, "name"), m.Name))
 		}
-		errs = append(errs, needed(at.Child("mountPath"), m.MountPath)...)
+		errs = append(errs, needed(child(at, "mountPath"), m.MountPath)...)
 		if taken[m.MountPath] {
-			errs = append(errs, field.Invalid(at.Child("mountPath"), m.MountPath, "must be unique"))
+			errs = append(errs, field.Invalid(child(at, "mountPath"), m.MountPath, "must be unique"))
 		}
 		taken[m.MountPath] = true
 		if devices.hasName(m.Name) {
-			errs = append(errs, field.Invalid(at.Child("name"), m.Name, "must not already exist in volumeDevices"))
+			errs = append(errs, field.Invalid(child(at, "name"), m.Name, "must not already exist in volumeDevices"))
 		}
 		if devices.hasPath(m.MountPath) {
-			errs = append(errs, field.Invalid(at.Child("mountPath"), m.MountPath, "must not already exist as a path in volumeDevices"))
+			errs = append(errs, field.Invalid(child(at, "mountPath"), m.MountPath, "must not already exist as a path in volumeDevices"))
 		}
 		// Kubernetes reports what follows at the list of mounts, not at the mount.
 		if m.SubPath != "" {
-			errs = append(errs, descendingPath(path.Child("subPath"), m.SubPath)...)
+			errs = append(errs, descendingPath(child(path, "subPath"), m.SubPath)...)
 		}
 		if m.SubPathExpr != "" {
 			if m.SubPath != "" {
-				errs = append(errs, field.Invalid(at.Child("subPathExpr"), m.SubPathExpr, "subPathExpr and subPath are mutually exclusive"))
+				errs = append(errs, field.Invalid(child(at, "subPathExpr"), m.SubPathExpr, "subPathExpr and subPath are mutually exclusive"))
 			}
-			errs = append(errs, descendingPath(path.Child("subPathExpr"), m.SubPathExpr)...)
+			errs = append(errs, descendingPath(child(path, "subPathExpr"), m.SubPathExpr)...)
 		}
-		errs = append(errs, validatePropagation(m.MountPropagation, c, path.Child("mountPropagation"))...)
-		errs = append(errs, validateRecursiveReadOnly(m, path.Child("recursiveReadOnly"))...)
+		errs = append(errs, validatePropagation(m.MountPropagation, c, child(path, "mountPropagation"))...)
+		errs = append(errs, validateRecursiveReadOnly(m, child(path, "recursiveReadOnly"))...)
 	}
 	return errs
 }
@@ -96,31 +96,31 @@ func validateDevices(c *corev1.Container, volumes volumesByName, path *field.Pat
 		mounts[m.Name] = m.MountPath
 	}
 	for i, d := range c.VolumeDevices {
-		at := path.Index(i)
-		errs = append(errs, needed(at.Child("name"), d.Name)...)
+		at := nth(path, i)
+		errs = append(errs, needed(child(at, "name"), d.Name)...)
 		if slices.Contains(names, d.Name) {
-			errs = append(errs, field.Invalid(at.Child("name"), d.Name, "must be unique"))
+			errs = append(errs, field.Invalid(child(at, "name"), d.Name, "must be unique"))
 		}
 		switch v := volumes[d.Name]; {
 		case v == nil:
-			errs = append(errs, field.NotFound(at.Child("name"), d.Name))
+			errs = append(errs, field.NotFound(child(at, "name"), d.Name))
 		case v.PersistentVolumeClaim == nil && v.Ephemeral == nil:
-			errs = append(errs, field.Invalid(at.Child("name"), d.Name, "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"))
+			errs = append(errs, field.Invalid(child(at, "name"), d.Name, "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"))
 		}
-		errs = append(errs, needed(at.Child("devicePath"), d.DevicePath)...)
+		errs = append(errs, needed(child(at, "devicePath"), d.DevicePath)...)
 		if slices.Contains(paths, d.DevicePath) {
-			errs = append(errs, field.Invalid(at.Child("devicePath"), d.DevicePath, "must be unique"))
+			errs = append(errs, field.Invalid(child(at, "devicePath"), d.DevicePath, "must be unique"))
 		}
 		if len(noBacksteps(at, d.DevicePath)) > 0 {
-			errs = append(errs, field.Invalid(at.Child("devicePath"), d.DevicePath, "can not contain backsteps ('..')"))
+			errs = append(errs, field.Invalid(child(at, "devicePath"), d.DevicePath, "can not contain backsteps ('..')"))
 		} else {
 			paths = append(paths, d.DevicePath)
 		}
 		if mounts.hasName(d.Name) {
-			errs = append(errs, field.Invalid(at.Child("name"), d.Name, "must not already exist in volumeMounts"))
+			errs = append(errs, field.Invalid(child(at, "name"), d.Name, "must not already exist in volumeMounts"))
 		}
 		if mounts.hasPath(d.DevicePath) {
-			errs = append(errs, field.Invalid(at.Child("devicePath"), d.DevicePath, "must not already exist as a path in volumeMounts"))
+			errs = append(errs, field.Invalid(child(at, "devicePath"), d.DevicePath, "must not already exist as a path in volumeMounts"))
 		}
 		if d.Name != "" {
 			names = append(names, d.Name)

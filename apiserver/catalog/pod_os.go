@@ -22,20 +22,20 @@ func validateOS(s *corev1.PodSpec, path *field.Path) errorList {
 	case corev1.Windows:
 		return validateWindows(s, path)
 	case "":
-		return errorList{field.Required(path.Child("os", "name"), "")}
+		return errorList{field.Required(child(path, "os", "name"), "")}
 	}
-	return oneOf(path.Child("os"), s.OS.Name, corev1.Linux, corev1.Windows)
+	return oneOf(child(path, "os"), s.OS.Name, corev1.Linux, corev1.Windows)
 }
 
 func validateLinux(s *corev1.PodSpec, path *field.Path) errorList {
 	const text = "windows options cannot be set for a linux pod"
 	var errs errorList
 	if c := s.SecurityContext; c != nil && c.WindowsOptions != nil {
-		errs = append(errs, field.Forbidden(path.Child("securityContext", "windowsOptions"), text))
+		errs = append(errs, field.Forbidden(child(path, "securityContext", "windowsOptions"), text))
 	}
 	for c, at := range allContainers(s, path) {
 		if c.SecurityContext != nil && c.SecurityContext.WindowsOptions != nil {
-			errs = append(errs, field.Forbidden(at.Child("securityContext", "windowsOptions"), text))
+			errs = append(errs, field.Forbidden(child(at, "securityContext", "windowsOptions"), text))
 		}
 	}
 	return errs
@@ -45,10 +45,10 @@ func validateWindows(s *corev1.PodSpec, path *field.Path) errorList {
 	var errs errorList
 	forbid := func(at *field.Path, name string, set bool) {
 		if set {
-			errs = append(errs, field.Forbidden(at.Child(name), "cannot be set for a windows pod"))
+			errs = append(errs, field.Forbidden(child(at, name), "cannot be set for a windows pod"))
 		}
 	}
-	if c, at := s.SecurityContext, path.Child("securityContext"); c != nil {
+	if c, at := s.SecurityContext, child(path, "securityContext"); c != nil {
 		forbid(at, "appArmorProfile", c.AppArmorProfile != nil)
 		forbid(at, "seLinuxOptions", c.SELinuxOptions != nil)
 		forbid(at, "seccompProfile", c.SeccompProfile != nil)
@@ -66,7 +66,7 @@ func validateWindows(s *corev1.PodSpec, path *field.Path) errorList {
 	forbid(path, "hostIPC", s.HostIPC)
 	forbid(path, "shareProcessNamespace", s.ShareProcessNamespace != nil)
 	for container, at := range allContainers(s, path) {
-		c, at := container.SecurityContext, at.Child("securityContext")
+		c, at := container.SecurityContext, child(at, "securityContext")
 		if c == nil {
 			continue
 		}
@@ -98,7 +98,7 @@ func validateHostProcess(s *corev1.PodSpec, path *field.Path) errorList {
 			own = c.SecurityContext.WindowsOptions.HostProcess
 		}
 		if pod != nil && own != nil && *pod != *own {
-			errs = append(errs, field.Invalid(at.Child("securityContext", "windowsOptions", "hostProcess"), *own,
+			errs = append(errs, field.Invalid(child(at, "securityContext", "windowsOptions", "hostProcess"), *own,
 				fmt.Sprintf("pod hostProcess value must be identical if both are specified, was %v", *pod)))
 		}
 		all++
@@ -110,7 +110,7 @@ func validateHostProcess(s *corev1.PodSpec, path *field.Path) errorList {
 		errs = append(errs, field.Invalid(path, "", "If pod contains any hostProcess containers then all containers must be HostProcess containers"))
 	}
 	if hosted > 0 && !s.HostNetwork {
-		errs = append(errs, field.Invalid(path.Child("hostNetwork"), s.HostNetwork, "hostNetwork must be true if pod contains any hostProcess containers"))
+		errs = append(errs, field.Invalid(child(path, "hostNetwork"), s.HostNetwork, "hostNetwork must be true if pod contains any hostProcess containers"))
 	}
 	return errs
 }
@@ -121,9 +121,9 @@ func validateWindowsOptions(o *corev1.WindowsSecurityContextOptions, at *field.P
 	}
 	var errs errorList
 	if n := o.GMSACredentialSpecName; n != nil {
-		errs = append(errs, dnsSubdomain(at.Child("gmsaCredentialSpecName"), *n)...)
+		errs = append(errs, dnsSubdomain(child(at, "gmsaCredentialSpecName"), *n)...)
 	}
-	if spec, path := o.GMSACredentialSpec, at.Child("gmsaCredentialSpec"); spec != nil {
+	if spec, path := o.GMSACredentialSpec, child(at, "gmsaCredentialSpec"); spec != nil {
 		switch {
 		case *spec == "":
 			errs = append(errs, field.Invalid(path, *spec, "gmsaCredentialSpec cannot be an empty string"))
@@ -132,7 +132,7 @@ func validateWindowsOptions(o *corev1.WindowsSecurityContextOptions, at *field.P
 		}
 	}
 	if name := o.RunAsUserName; name != nil {
-		errs = append(errs, invalidEach(at.Child("runAsUserName"), *name, badWindowsUser(*name))...)
+		errs = append(errs, invalidEach(child(at, "runAsUserName"), *name, badWindowsUser(*name))...)
 	}
 	return errs
 }
@@ -181,7 +181,7 @@ func validateHostNames(s *corev1.PodSpec, at *field.Path) errorList {
 	if name == nil {
 		return nil
 	}
-	at = at.Child("hostnameOverride")
+	at = child(at, "hostnameOverride")
 	var errs errorList
 	if value(s.SetHostnameAsFQDN) {
 		errs = append(errs, field.Forbidden(at, "may not be specified when setHostnameAsFQDN is true"))

@@ -13,38 +13,38 @@ import (
 func validateProbes(c *corev1.Container, at *field.Path) errorList {
 	var errs errorList
 	if p := c.LivenessProbe; p != nil {
-		errs = append(errs, validateProbe(p, at.Child("livenessProbe"))...)
-		errs = append(errs, succeedsOnce(p, at.Child("livenessProbe"))...)
+		errs = append(errs, validateProbe(p, child(at, "livenessProbe"))...)
+		errs = append(errs, succeedsOnce(p, child(at, "livenessProbe"))...)
 	}
 	if p := c.ReadinessProbe; p != nil {
-		errs = append(errs, validateProbe(p, at.Child("readinessProbe"))...)
+		errs = append(errs, validateProbe(p, child(at, "readinessProbe"))...)
 		if s := p.TerminationGracePeriodSeconds; s != nil {
-			errs = append(errs, field.Invalid(at.Child("readinessProbe", "terminationGracePeriodSeconds"), *s, "must not be set for readinessProbes"))
+			errs = append(errs, field.Invalid(child(at, "readinessProbe", "terminationGracePeriodSeconds"), *s, "must not be set for readinessProbes"))
 		}
 	}
 	if p := c.StartupProbe; p != nil {
-		errs = append(errs, validateProbe(p, at.Child("startupProbe"))...)
-		errs = append(errs, succeedsOnce(p, at.Child("startupProbe"))...)
+		errs = append(errs, validateProbe(p, child(at, "startupProbe"))...)
+		errs = append(errs, succeedsOnce(p, child(at, "startupProbe"))...)
 	}
 	return errs
 }
 
 func succeedsOnce(p *corev1.Probe, at *field.Path) errorList {
 	if p.SuccessThreshold != 1 {
-		return errorList{field.Invalid(at.Child("successThreshold"), p.SuccessThreshold, "must be 1")}
+		return errorList{field.Invalid(child(at, "successThreshold"), p.SuccessThreshold, "must be 1")}
 	}
 	return nil
 }
 
 func validateProbe(p *corev1.Probe, at *field.Path) errorList {
 	errs := validateAction(handler{p.Exec, p.HTTPGet, p.TCPSocket, p.GRPC, nil}, nil, at)
-	errs = append(errs, nonNegative(at.Child("initialDelaySeconds"), p.InitialDelaySeconds)...)
-	errs = append(errs, nonNegative(at.Child("timeoutSeconds"), p.TimeoutSeconds)...)
-	errs = append(errs, nonNegative(at.Child("periodSeconds"), p.PeriodSeconds)...)
-	errs = append(errs, nonNegative(at.Child("successThreshold"), p.SuccessThreshold)...)
-	errs = append(errs, nonNegative(at.Child("failureThreshold"), p.FailureThreshold)...)
+	errs = append(errs, nonNegative(child(at, "initialDelaySeconds"), p.InitialDelaySeconds)...)
+	errs = append(errs, nonNegative(child(at, "timeoutSeconds"), p.TimeoutSeconds)...)
+	errs = append(errs, nonNegative(child(at, "periodSeconds"), p.PeriodSeconds)...)
+	errs = append(errs, nonNegative(child(at, "successThreshold"), p.SuccessThreshold)...)
+	errs = append(errs, nonNegative(child(at, "failureThreshold"), p.FailureThreshold)...)
 	if s := p.TerminationGracePeriodSeconds; s != nil && *s <= 0 {
-		errs = append(errs, field.Invalid(at.Child("terminationGracePeriodSeconds"), *s, "must be greater than 0"))
+		errs = append(errs, field.Invalid(child(at, "terminationGracePeriodSeconds"), *s, "must be greater than 0"))
 	}
 	return errs
 }
@@ -56,10 +56,10 @@ func validateLifecycle(l *corev1.Lifecycle, gracePeriod *int64, at *field.Path) 
 	}
 	var errs errorList
 	if h := l.PostStart; h != nil {
-		errs = append(errs, validateAction(handler{h.Exec, h.HTTPGet, h.TCPSocket, nil, h.Sleep}, gracePeriod, at.Child("postStart"))...)
+		errs = append(errs, validateAction(handler{h.Exec, h.HTTPGet, h.TCPSocket, nil, h.Sleep}, gracePeriod, child(at, "postStart"))...)
 	}
 	if h := l.PreStop; h != nil {
-		errs = append(errs, validateAction(handler{h.Exec, h.HTTPGet, h.TCPSocket, nil, h.Sleep}, gracePeriod, at.Child("preStop"))...)
+		errs = append(errs, validateAction(handler{h.Exec, h.HTTPGet, h.TCPSocket, nil, h.Sleep}, gracePeriod, child(at, "preStop"))...)
 	}
 	return errs
 }
@@ -80,22 +80,22 @@ func validateAction(h handler, gracePeriod *int64, at *field.Path) errorList {
 		switch {
 		case !set:
 		case found:
-			errs = append(errs, field.Forbidden(at.Child(name), "may not specify more than 1 handler type"))
+			errs = append(errs, field.Forbidden(child(at, name), "may not specify more than 1 handler type"))
 		default:
 			found = true
-			errs = append(errs, check(at.Child(name))...)
+			errs = append(errs, check(child(at, name))...)
 		}
 	}
 	one(h.exec != nil, "exec", func(at *field.Path) errorList {
 		if len(h.exec.Command) == 0 {
-			return errorList{field.Required(at.Child("command"), "")}
+			return errorList{field.Required(child(at, "command"), "")}
 		}
 		return nil
 	})
 	one(h.http != nil, "httpGet", func(at *field.Path) errorList { return validateHTTPGet(h.http, at) })
-	one(h.tcp != nil, "tcpSocket", func(at *field.Path) errorList { return portNumberOrName(at.Child("port"), h.tcp.Port) })
+	one(h.tcp != nil, "tcpSocket", func(at *field.Path) errorList { return portNumberOrName(child(at, "port"), h.tcp.Port) })
 	one(h.grpc != nil, "grpc", func(at *field.Path) errorList {
-		return portNumberOrName(at.Child("port"), intstr.FromInt32(h.grpc.Port))
+		return portNumberOrName(child(at, "port"), intstr.FromInt32(h.grpc.Port))
 	})
 	one(h.sleep != nil, "sleep", func(at *field.Path) errorList {
 		if s := h.sleep.Seconds; gracePeriod != nil && (s < 0 || s > *gracePeriod) {
@@ -110,10 +110,10 @@ func validateAction(h handler, gracePeriod *int64, at *field.Path) errorList {
 }
 
 func validateHTTPGet(a *corev1.HTTPGetAction, at *field.Path) errorList {
-	errs := append(needed(at.Child("path"), a.Path), portNumberOrName(at.Child("port"), a.Port)...)
-	errs = append(errs, oneOf(at.Child("scheme"), a.Scheme, corev1.URISchemeHTTP, corev1.URISchemeHTTPS)...)
+	errs := append(needed(child(at, "path"), a.Path), portNumberOrName(child(at, "port"), a.Port)...)
+	errs = append(errs, oneOf(child(at, "scheme"), a.Scheme, corev1.URISchemeHTTP, corev1.URISchemeHTTPS)...)
 	for _, h := range a.HTTPHeaders {
-		errs = append(errs, invalidEach(at.Child("httpHeaders"), h.Name, validation.IsHTTPHeaderName(h.Name))...)
+		errs = append(errs, invalidEach(child(at, "httpHeaders"), h.Name, validation.IsHTTPHeaderName(h.Name))...)
 	}
 	return errs
 }

@@ -19,23 +19,23 @@ type projection struct {
 }
 
 func validateProjected(v *corev1.ProjectedVolumeSource, at *field.Path) errorList {
-	p := &projection{path: at, taken: map[string]bool{}, errs: fileMode(at.Child("defaultMode"), v.DefaultMode)}
+	p := &projection{path: at, taken: map[string]bool{}, errs: fileMode(child(at, "defaultMode"), v.DefaultMode)}
 	for i := range v.Sources {
-		s, from := &v.Sources[i], at.Child("sources").Index(i)
+		s, from := &v.Sources[i], nth(child(at, "sources"), i)
 		kinds := 0
 		if s.Secret != nil {
 			kinds++
-			p.items(s.Secret.Name, s.Secret.Items, from.Child("secret"))
+			p.items(s.Secret.Name, s.Secret.Items, child(from, "secret"))
 		}
 		if s.ConfigMap != nil {
 			kinds++
-			p.items(s.ConfigMap.Name, s.ConfigMap.Items, from.Child("configMap"))
+			p.items(s.ConfigMap.Name, s.ConfigMap.Items, child(from, "configMap"))
 		}
 		if s.DownwardAPI != nil {
 			kinds++
 			for j := range s.DownwardAPI.Items {
 				f := &s.DownwardAPI.Items[j]
-				p.add(validateDownwardFile(f, from.Child("downwardAPI")))
+				p.add(validateDownwardFile(f, child(from, "downwardAPI")))
 				if f.Path != "" {
 					p.take(f.Path, f.Path)
 				}
@@ -43,15 +43,15 @@ func validateProjected(v *corev1.ProjectedVolumeSource, at *field.Path) errorLis
 		}
 		if s.ServiceAccountToken != nil {
 			kinds++
-			p.token(s.ServiceAccountToken, from.Child("serviceAccountToken"))
+			p.token(s.ServiceAccountToken, child(from, "serviceAccountToken"))
 		}
 		if s.ClusterTrustBundle != nil {
 			kinds++
-			p.bundle(s.ClusterTrustBundle, from.Child("clusterTrustBundle"))
+			p.bundle(s.ClusterTrustBundle, child(from, "clusterTrustBundle"))
 		}
 		if s.PodCertificate != nil {
 			kinds++
-			p.certificate(s.PodCertificate, from.Child("podCertificate"))
+			p.certificate(s.PodCertificate, child(from, "podCertificate"))
 		}
 		if kinds > 1 {
 			p.add(errorList{field.Forbidden(from, "may not specify more than 1 volume type per source")})
@@ -71,9 +71,9 @@ func (p *projection) take(file, shown string) {
 }
 
 func (p *projection) items(name string, items []corev1.KeyToPath, at *field.Path) {
-	p.add(needed(at.Child("name"), name))
+	p.add(needed(child(at, "name"), name))
 	for i := range items {
-		p.add(validateItem(&items[i], at.Child("items").Index(i)))
+		p.add(validateItem(&items[i], nth(child(at, "items"), i)))
 		if items[i].Path != "" {
 			p.take(items[i].Path, name)
 		}
@@ -82,7 +82,7 @@ func (p *projection) items(name string, items []corev1.KeyToPath, at *field.Path
 
 // token: a token that lives for less than ten minutes could not be renewed in time.
 func (p *projection) token(t *corev1.ServiceAccountTokenProjection, at *field.Path) {
-	expiration := at.Child("expirationSeconds")
+	expiration := child(at, "expirationSeconds")
 	switch s := t.ExpirationSeconds; {
 	case s == nil:
 		p.add(errorList{field.Required(expiration, "")})
@@ -93,9 +93,9 @@ func (p *projection) token(t *corev1.ServiceAccountTokenProjection, at *field.Pa
 	}
 	// Kubernetes reports the path at the volume, not at the source.
 	if t.Path == "" {
-		p.add(errorList{field.Required(p.path.Child("path"), "")})
+		p.add(errorList{field.Required(child(p.path, "path"), "")})
 	} else {
-		p.add(ownPath(p.path.Child("path"), t.Path))
+		p.add(ownPath(child(p.path, "path"), t.Path))
 	}
 }
 
@@ -105,48 +105,48 @@ func (p *projection) bundle(b *corev1.ClusterTrustBundleProjection, at *field.Pa
 		p.add(errorList{field.Invalid(at, internalForm(b), "only one of name and signerName may be used")})
 	case b.Name != nil:
 		if *b.Name == "" {
-			p.add(errorList{field.Required(at.Child("name"), "must be a valid object name")})
+			p.add(errorList{field.Required(child(at, "name"), "must be a valid object name")})
 		}
 		signer := ""
 		if i := strings.LastIndexByte(*b.Name, ':'); i >= 0 {
 			signer = strings.ReplaceAll((*b.Name)[:i], ":", "/")
 		}
 		for _, text := range trustBundleName(signer, *b.Name) {
-			p.add(errorList{field.Invalid(at.Child("name"), *b.Name, "not a valid clustertrustbundlename: "+text)})
+			p.add(errorList{field.Invalid(child(at, "name"), *b.Name, "not a valid clustertrustbundlename: "+text)})
 		}
 		if b.LabelSelector != nil {
-			p.add(errorList{field.Invalid(at.Child("labelSelector"), b.LabelSelector, "labelSelector must be unset if name is specified")})
+			p.add(errorList{field.Invalid(child(at, "labelSelector"), b.LabelSelector, "labelSelector must be unset if name is specified")})
 		}
 	case b.SignerName != nil:
 		if *b.SignerName == "" {
-			p.add(errorList{field.Required(at.Child("signerName"), "must be a valid signer name")})
+			p.add(errorList{field.Required(child(at, "signerName"), "must be a valid signer name")})
 		}
-		p.add(validateSignerName(*b.SignerName, at.Child("signerName")))
-		p.add(metav1validation.ValidateLabelSelector(b.LabelSelector, metav1validation.LabelSelectorValidationOptions{}, at.Child("labelSelector")))
+		p.add(validateSignerName(*b.SignerName, child(at, "signerName")))
+		p.add(metav1validation.ValidateLabelSelector(b.LabelSelector, metav1validation.LabelSelectorValidationOptions{}, child(at, "labelSelector")))
 	default:
 		p.add(errorList{field.Required(at, "either name or signerName must be specified")})
 	}
-	p.add(needed(at.Child("path"), b.Path))
-	p.add(ownPath(at.Child("path"), b.Path))
+	p.add(needed(child(at, "path"), b.Path))
+	p.add(ownPath(child(at, "path"), b.Path))
 	p.take(b.Path, b.Path)
 }
 
 func (p *projection) certificate(c *corev1.PodCertificateProjection, at *field.Path) {
-	p.add(validateSignerName(c.SignerName, at.Child("signerName")))
+	p.add(validateSignerName(c.SignerName, child(at, "signerName")))
 	if c.UserAnnotations != nil {
-		p.add(validateUserAnnotations(c.UserAnnotations, at.Child("userAnnotations")))
+		p.add(validateUserAnnotations(c.UserAnnotations, child(at, "userAnnotations")))
 	}
-	p.add(oneOf(at.Child("keyType"), c.KeyType, "RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"))
+	p.add(oneOf(child(at, "keyType"), c.KeyType, "RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"))
 	if s := c.MaxExpirationSeconds; s != nil {
 		longest := int32(91 * 24 * 60 * 60)
 		if ofKubernetes(c.SignerName) {
 			longest = 24 * 60 * 60
 		}
 		if *s < 60*60 {
-			p.add(errorList{field.Invalid(at.Child("maxExpirationSeconds"), *s, "if provided, maxExpirationSeconds must be >= 3600")})
+			p.add(errorList{field.Invalid(child(at, "maxExpirationSeconds"), *s, "if provided, maxExpirationSeconds must be >= 3600")})
 		}
 		if *s > longest {
-			p.add(errorList{field.Invalid(at.Child("maxExpirationSeconds"), *s, fmt.Sprintf("if provided, maxExpirationSeconds must be <= %d", longest))})
+			p.add(errorList{field.Invalid(child(at, "maxExpirationSeconds"), *s, fmt.Sprintf("if provided, maxExpirationSeconds must be <= %d", longest))})
 		}
 	}
 	files := []struct{ name, path string }{
@@ -156,7 +156,7 @@ func (p *projection) certificate(c *corev1.PodCertificateProjection, at *field.P
 	for _, f := range files {
 		if f.path != "" {
 			none = false
-			p.add(ownPath(at.Child(f.name), f.path))
+			p.add(ownPath(child(at, f.name), f.path))
 			p.take(f.path, f.path)
 		}
 	}

@@ -49,15 +49,15 @@ func resized(now, old []corev1.Container) []corev1.Container {
 	return old
 }
 
-func validateResize(p, old *corev1.Pod) errorList {
+func validateResize(p, old *corev1.Pod, root *field.Path) errorList {
 	if _, ok := old.Annotations[mirrorPod]; ok {
-		return errorList{field.Forbidden(field.NewPath(""), "static pods cannot be resized")}
+		return errorList{field.Forbidden(child(root, ""), "static pods cannot be resized")}
 	}
 	if old.Spec.OS != nil && old.Spec.OS.Name == corev1.Windows {
-		return errorList{field.Forbidden(field.NewPath(""), "windows pods cannot be resized")}
+		return errorList{field.Forbidden(child(root, ""), "windows pods cannot be resized")}
 	}
-	spec := field.NewPath("spec")
-	errs := validateAnyPod(p)
+	spec := child(root, "spec")
+	errs := validateAnyPod(p, root)
 	was := old.Status.QOSClass
 	if was == "" {
 		was = qosClass(&old.Spec)
@@ -78,11 +78,11 @@ func validateResize(p, old *corev1.Pod) errorList {
 	}
 	for i := range old.Spec.InitContainers {
 		errs = append(errs, nothingRemoved(&p.Spec.InitContainers[i].Resources, &old.Spec.InitContainers[i].Resources, "resource",
-			spec.Child("initContainers").Index(i).Child("resources"))...)
+			child(nth(child(spec, "initContainers"), i), "resources"))...)
 	}
 	for i := range old.Spec.Containers {
 		errs = append(errs, nothingRemoved(&p.Spec.Containers[i].Resources, &old.Spec.Containers[i].Resources, "resource",
-			spec.Child("containers").Index(i).Child("resources"))...)
+			child(nth(child(spec, "containers"), i), "resources"))...)
 	}
 	for i := range rest.Containers {
 		c, was := &rest.Containers[i], &old.Spec.Containers[i]
@@ -91,9 +91,9 @@ func validateResize(p, old *corev1.Pod) errorList {
 			errs = append(errs, field.Forbidden(spec, "only cpu and memory resources are mutable"))
 		}
 	}
-	errs = append(errs, validateInitResize(rest.InitContainers, old.Spec.InitContainers, spec.Child("initContainers"))...)
+	errs = append(errs, validateInitResize(rest.InitContainers, old.Spec.InitContainers, child(spec, "initContainers"))...)
 	if !equality.Semantic.DeepEqual(p.Spec.Volumes, old.Spec.Volumes) {
-		errs = append(errs, field.Forbidden(spec.Child("volumes"), "volumes are immutable on resize when InPlacePodVerticalScalingMemoryBackedVolumes feature gate is disabled"))
+		errs = append(errs, field.Forbidden(child(spec, "volumes"), "volumes are immutable on resize when InPlacePodVerticalScalingMemoryBackedVolumes feature gate is disabled"))
 	}
 	if len(errs) == 0 && !equality.Semantic.DeepEqual(*rest, old.Spec) {
 		errs = append(errs, field.Forbidden(spec, "only cpu and memory resources are mutable"))
@@ -104,7 +104,7 @@ func validateResize(p, old *corev1.Pod) errorList {
 func validateInitResize(rest, old []corev1.Container, path *field.Path) errorList {
 	var errs errorList
 	for i := range rest {
-		c, was, at := &rest[i], &old[i], path.Index(i)
+		c, was, at := &rest[i], &old[i], nth(path, i)
 		changed := !equality.Semantic.DeepEqual(c, was)
 		undoResize(&c.Resources, &was.Resources)
 		if !equality.Semantic.DeepEqual(c, was) {
@@ -137,7 +137,7 @@ func hasPodResources(p *corev1.Pod) bool {
 }
 
 func validatePodLevelResize(now, was, rest *corev1.PodSpec, spec *field.Path) errorList {
-	at := spec.Child("resources")
+	at := child(spec, "resources")
 	if was.Resources != nil && now.Resources == nil {
 		return errorList{field.Forbidden(at, "pod-level resources cannot be removed")}
 	}
@@ -171,22 +171,22 @@ func nothingRemoved(now, was *corev1.ResourceRequirements, what string, at *fiel
 		return false
 	}
 	if removed(now.Requests, was.Requests) {
-		errs = append(errs, field.Forbidden(at.Child("requests"), what+" requests cannot be removed"))
+		errs = append(errs, field.Forbidden(child(at, "requests"), what+" requests cannot be removed"))
 	}
 	if removed(now.Limits, was.Limits) {
-		errs = append(errs, field.Forbidden(at.Child("limits"), what+" limits cannot be removed"))
+		errs = append(errs, field.Forbidden(child(at, "limits"), what+" limits cannot be removed"))
 	}
 	return errs
 }
 
 func sameContainers(list string, now, was []corev1.Container, spec *field.Path) errorList {
 	if len(now) != len(was) {
-		return errorList{field.Forbidden(spec.Child(list), list+" may not be added or removed on resize")}
+		return errorList{field.Forbidden(child(spec, list), list+" may not be added or removed on resize")}
 	}
 	var errs errorList
 	for i := range was {
 		if now[i].Name != was[i].Name {
-			errs = append(errs, field.Forbidden(spec.Child(list).Index(i).Child("name"), list+" may not be renamed or reordered on resize"))
+			errs = append(errs, field.Forbidden(child(nth(child(spec, list), i), "name"), list+" may not be renamed or reordered on resize"))
 		}
 	}
 	return errs

@@ -16,7 +16,7 @@ import (
 
 // validatePodResources checks what a pod requests for all of its containers together.
 func validatePodResources(s *corev1.PodSpec, claims claimNames, path *field.Path) errorList {
-	r, at := s.Resources, path.Child("resources")
+	r, at := s.Resources, child(path, "resources")
 	if r == nil {
 		return nil
 	}
@@ -25,26 +25,26 @@ func validatePodResources(s *corev1.PodSpec, claims claimNames, path *field.Path
 	}
 	var errs errorList
 	if r.Claims != nil {
-		errs = append(errs, field.Forbidden(at.Child("claims"), "claims may not be set for Resources at pod-level"))
+		errs = append(errs, field.Forbidden(child(at, "claims"), "claims may not be set for Resources at pod-level"))
 	}
 	errs = append(errs, validateRequirements(r, podResource, claims, at)...)
 	pod := &corev1.Pod{Spec: *s}
 	for name, sum := range sorted(resourcehelper.AggregateContainerRequests(pod, resourcehelper.PodResourcesOptions{})) {
 		if q, ok := r.Requests[name]; ok && sum.Cmp(q) > 0 {
-			errs = append(errs, field.Invalid(at.Child("requests").Key(string(name)), q.String(),
+			errs = append(errs, field.Invalid(keyed(child(at, "requests"), string(name)), q.String(),
 				fmt.Sprintf("must be greater than or equal to aggregate container requests of %s", sum.String())))
 		}
 	}
 	for name, sum := range sorted(resourcehelper.AggregateContainerLimits(pod, resourcehelper.PodResourcesOptions{})) {
 		if q, ok := r.Limits[name]; ok && isHugePages(name) && sum.Cmp(q) > 0 {
-			errs = append(errs, field.Invalid(at.Child("limits").Key(string(name)), q.String(),
+			errs = append(errs, field.Invalid(keyed(child(at, "limits"), string(name)), q.String(),
 				fmt.Sprintf("must be greater than or equal to aggregate container limits of %s", sum.String())))
 		}
 	}
 	for i, c := range s.Containers {
 		for name, limit := range sorted(c.Resources.Limits) {
 			if q, ok := r.Limits[name]; ok && limit.Cmp(q) > 0 {
-				errs = append(errs, field.Invalid(at.Child("containers").Index(i).Key(string(name)).Child("limits"), limit.String(),
+				errs = append(errs, field.Invalid(child(keyed(nth(child(at, "containers"), i), string(name)), "limits"), limit.String(),
 					fmt.Sprintf("must be less than or equal to pod limits of %s", q.String())))
 			}
 		}
@@ -92,7 +92,7 @@ func defaultPodResources(s *corev1.PodSpec) {
 
 // allLimited tells whether all containers of a pod have a limit of a resource.
 func allLimited(s *corev1.PodSpec, r corev1.ResourceName) bool {
-	for c := range allContainers(s, nil) {
+	for c := range allContainers(s, nowhere) {
 		if _, ok := c.Resources.Limits[r]; !ok {
 			return false
 		}
@@ -129,14 +129,14 @@ func validateResourceClaims(claims []corev1.PodResourceClaim, meta *metav1.Objec
 				continue
 			}
 		}
-		at := path.Index(i)
+		at := nth(path, i)
 		switch {
 		case c.Name == "":
-			errs = append(errs, field.Required(at.Child("name"), ""))
+			errs = append(errs, field.Required(child(at, "name"), ""))
 		case seen[c.Name]:
-			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
+			errs = append(errs, field.Duplicate(child(at, "name"), c.Name))
 		default:
-			errs = append(errs, dnsLabel(at.Child("name"), c.Name)...)
+			errs = append(errs, dnsLabel(child(at, "name"), c.Name)...)
 			seen[c.Name] = true
 		}
 		if c.ResourceClaimName != nil && c.ResourceClaimTemplateName != nil {
@@ -146,10 +146,10 @@ func validateResourceClaims(claims []corev1.PodResourceClaim, meta *metav1.Objec
 			errs = append(errs, field.Invalid(at, internalForm(c), "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"))
 		}
 		if n := c.ResourceClaimName; n != nil {
-			errs = append(errs, objectName(at.Child("resourceClaimName"), *n, apivalidation.NameIsDNSSubdomain)...)
+			errs = append(errs, objectName(child(at, "resourceClaimName"), *n, apivalidation.NameIsDNSSubdomain)...)
 		}
 		if n := c.ResourceClaimTemplateName; n != nil {
-			errs = append(errs, objectName(at.Child("resourceClaimTemplateName"), *n, apivalidation.NameIsDNSSubdomain)...)
+			errs = append(errs, objectName(child(at, "resourceClaimTemplateName"), *n, apivalidation.NameIsDNSSubdomain)...)
 		}
 	}
 	return errs

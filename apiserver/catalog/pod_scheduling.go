@@ -21,43 +21,43 @@ func validateAffinity(a *corev1.Affinity, path *field.Path) errorList {
 	}
 	const required, preferred = "requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution"
 	var errs errorList
-	if n, at := a.NodeAffinity, path.Child("nodeAffinity"); n != nil {
+	if n, at := a.NodeAffinity, child(path, "nodeAffinity"); n != nil {
 		if n.RequiredDuringSchedulingIgnoredDuringExecution != nil {
-			errs = append(errs, validateNodeSelector(n.RequiredDuringSchedulingIgnoredDuringExecution, at.Child(required))...)
+			errs = append(errs, validateNodeSelector(n.RequiredDuringSchedulingIgnoredDuringExecution, child(at, required))...)
 		}
 		for i, t := range n.PreferredDuringSchedulingIgnoredDuringExecution {
-			term := at.Child(preferred).Index(i)
+			term := nth(child(at, preferred), i)
 			errs = append(errs, validateWeight(t.Weight, term)...)
-			errs = append(errs, validateNodeTerm(&t.Preference, preferable, term.Child("preference"))...)
+			errs = append(errs, validateNodeTerm(&t.Preference, preferable, child(term, "preference"))...)
 		}
 	}
-	if p, at := a.PodAffinity, path.Child("podAffinity"); p != nil {
-		errs = append(errs, validatePodTerms(p.RequiredDuringSchedulingIgnoredDuringExecution, at.Child(required))...)
-		errs = append(errs, validateWeightedTerms(p.PreferredDuringSchedulingIgnoredDuringExecution, at.Child(preferred))...)
+	if p, at := a.PodAffinity, child(path, "podAffinity"); p != nil {
+		errs = append(errs, validatePodTerms(p.RequiredDuringSchedulingIgnoredDuringExecution, child(at, required))...)
+		errs = append(errs, validateWeightedTerms(p.PreferredDuringSchedulingIgnoredDuringExecution, child(at, preferred))...)
 	}
-	if p, at := a.PodAntiAffinity, path.Child("podAntiAffinity"); p != nil {
-		errs = append(errs, validatePodTerms(p.RequiredDuringSchedulingIgnoredDuringExecution, at.Child(required))...)
-		errs = append(errs, validateWeightedTerms(p.PreferredDuringSchedulingIgnoredDuringExecution, at.Child(preferred))...)
+	if p, at := a.PodAntiAffinity, child(path, "podAntiAffinity"); p != nil {
+		errs = append(errs, validatePodTerms(p.RequiredDuringSchedulingIgnoredDuringExecution, child(at, required))...)
+		errs = append(errs, validateWeightedTerms(p.PreferredDuringSchedulingIgnoredDuringExecution, child(at, preferred))...)
 	}
 	return errs
 }
 
 func validateWeight(weight int32, at *field.Path) errorList {
 	if weight <= 0 || weight > 100 {
-		return errorList{field.Invalid(at.Child("weight"), weight, "must be in the range 1-100")}
+		return errorList{field.Invalid(child(at, "weight"), weight, "must be in the range 1-100")}
 	}
 	return nil
 }
 
 // validateNodeSelector checks which nodes are demanded.
 func validateNodeSelector(s *corev1.NodeSelector, at *field.Path) errorList {
-	at = at.Child("nodeSelectorTerms")
+	at = child(at, "nodeSelectorTerms")
 	if len(s.NodeSelectorTerms) == 0 {
 		return errorList{field.Required(at, "must have at least one node selector term")}
 	}
 	var errs errorList
 	for i := range s.NodeSelectorTerms {
-		errs = append(errs, validateNodeTerm(&s.NodeSelectorTerms[i], demanded, at.Index(i))...)
+		errs = append(errs, validateNodeTerm(&s.NodeSelectorTerms[i], demanded, nth(at, i))...)
 	}
 	return errs
 }
@@ -73,17 +73,17 @@ const (
 func validateNodeTerm(t *corev1.NodeSelectorTerm, how strength, path *field.Path) errorList {
 	var errs errorList
 	for i := range t.MatchExpressions {
-		errs = append(errs, validateNodeExpression(&t.MatchExpressions[i], how, path.Child("matchExpressions").Index(i))...)
+		errs = append(errs, validateNodeExpression(&t.MatchExpressions[i], how, nth(child(path, "matchExpressions"), i))...)
 	}
 	for i := range t.MatchFields {
-		errs = append(errs, validateNodeField(&t.MatchFields[i], path.Child("matchFields").Index(i))...)
+		errs = append(errs, validateNodeField(&t.MatchFields[i], nth(child(path, "matchFields"), i))...)
 	}
 	return errs
 }
 
 func validateNodeExpression(r *corev1.NodeSelectorRequirement, how strength, at *field.Path) errorList {
 	var errs errorList
-	values := at.Child("values")
+	values := child(at, "values")
 	switch r.Operator {
 	case corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn:
 		if len(r.Values) == 0 {
@@ -98,12 +98,12 @@ func validateNodeExpression(r *corev1.NodeSelectorRequirement, how strength, at 
 			errs = append(errs, field.Required(values, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
 		}
 	default:
-		errs = append(errs, field.Invalid(at.Child("operator"), r.Operator, "not a valid selector operator"))
+		errs = append(errs, field.Invalid(child(at, "operator"), r.Operator, "not a valid selector operator"))
 	}
-	errs = append(errs, metav1validation.ValidateLabelName(r.Key, at.Child("key"))...)
+	errs = append(errs, metav1validation.ValidateLabelName(r.Key, child(at, "key"))...)
 	if how == demanded {
 		for i, v := range r.Values {
-			errs = append(errs, invalidEach(values.Index(i), v, validation.IsValidLabelValue(v))...)
+			errs = append(errs, invalidEach(nth(values, i), v, validation.IsValidLabelValue(v))...)
 		}
 	}
 	return errs
@@ -115,16 +115,16 @@ func validateNodeField(r *corev1.NodeSelectorRequirement, at *field.Path) errorL
 	switch r.Operator {
 	case corev1.NodeSelectorOpIn, corev1.NodeSelectorOpNotIn:
 		if len(r.Values) != 1 {
-			errs = append(errs, field.Required(at.Child("values"), "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
+			errs = append(errs, field.Required(child(at, "values"), "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"))
 		}
 	default:
-		errs = append(errs, field.Invalid(at.Child("operator"), r.Operator, "not a valid selector operator"))
+		errs = append(errs, field.Invalid(child(at, "operator"), r.Operator, "not a valid selector operator"))
 	}
 	if r.Key != metav1.ObjectNameField {
-		return append(errs, field.Invalid(at.Child("key"), r.Key, "not a valid field selector key"))
+		return append(errs, field.Invalid(child(at, "key"), r.Key, "not a valid field selector key"))
 	}
 	for i, v := range r.Values {
-		errs = append(errs, objectName(at.Child("values").Index(i), v, apivalidation.NameIsDNSSubdomain)...)
+		errs = append(errs, objectName(nth(child(at, "values"), i), v, apivalidation.NameIsDNSSubdomain)...)
 	}
 	return errs
 }
@@ -132,7 +132,7 @@ func validateNodeField(r *corev1.NodeSelectorRequirement, at *field.Path) errorL
 func validatePodTerms(terms []corev1.PodAffinityTerm, path *field.Path) errorList {
 	var errs errorList
 	for i := range terms {
-		errs = append(errs, validatePodTerm(&terms[i], path.Index(i))...)
+		errs = append(errs, validatePodTerm(&terms[i], nth(path, i))...)
 	}
 	return errs
 }
@@ -140,24 +140,24 @@ func validatePodTerms(terms []corev1.PodAffinityTerm, path *field.Path) errorLis
 func validateWeightedTerms(terms []corev1.WeightedPodAffinityTerm, path *field.Path) errorList {
 	var errs errorList
 	for i := range terms {
-		errs = append(errs, validateWeight(terms[i].Weight, path.Index(i))...)
-		errs = append(errs, validatePodTerm(&terms[i].PodAffinityTerm, path.Index(i).Child("podAffinityTerm"))...)
+		errs = append(errs, validateWeight(terms[i].Weight, nth(path, i))...)
+		errs = append(errs, validatePodTerm(&terms[i].PodAffinityTerm, child(nth(path, i), "podAffinityTerm"))...)
 	}
 	return errs
 }
 
 func validatePodTerm(t *corev1.PodAffinityTerm, at *field.Path) errorList {
 	options := metav1validation.LabelSelectorValidationOptions{}
-	errs := metav1validation.ValidateLabelSelector(t.LabelSelector, options, at.Child("labelSelector"))
-	errs = append(errs, metav1validation.ValidateLabelSelector(t.NamespaceSelector, options, at.Child("namespaceSelector"))...)
+	errs := metav1validation.ValidateLabelSelector(t.LabelSelector, options, child(at, "labelSelector"))
+	errs = append(errs, metav1validation.ValidateLabelSelector(t.NamespaceSelector, options, child(at, "namespaceSelector"))...)
 	for _, name := range t.Namespaces {
-		errs = append(errs, objectName(at.Child("namespace"), name, apivalidation.ValidateNamespaceName)...)
+		errs = append(errs, objectName(child(at, "namespace"), name, apivalidation.ValidateNamespaceName)...)
 	}
 	errs = append(errs, validateLabelKeys(t.MatchLabelKeys, t.MismatchLabelKeys, t.LabelSelector, at)...)
 	if t.TopologyKey == "" {
-		errs = append(errs, field.Required(at.Child("topologyKey"), "can not be empty"))
+		errs = append(errs, field.Required(child(at, "topologyKey"), "can not be empty"))
 	}
-	return append(errs, metav1validation.ValidateLabelName(t.TopologyKey, at.Child("topologyKey"))...)
+	return append(errs, metav1validation.ValidateLabelName(t.TopologyKey, child(at, "topologyKey"))...)
 }
 
 // validateLabelKeys checks the keys of which the pod's own values are added to a selector.
@@ -166,13 +166,13 @@ func validateLabelKeys(match, mismatch []string, s *metav1.LabelSelector, at *fi
 	for _, l := range []struct {
 		keys []string
 		at   *field.Path
-	}{{match, at.Child("matchLabelKeys")}, {mismatch, at.Child("mismatchLabelKeys")}} {
+	}{{match, child(at, "matchLabelKeys")}, {mismatch, child(at, "mismatchLabelKeys")}} {
 		if len(l.keys) > 0 && s == nil {
 			errs = append(errs, field.Forbidden(l.at, "must not be specified when labelSelector is not set"))
 			continue
 		}
 		for i, key := range l.keys {
-			errs = append(errs, metav1validation.ValidateLabelName(key, l.at.Index(i))...)
+			errs = append(errs, metav1validation.ValidateLabelName(key, nth(l.at, i))...)
 		}
 	}
 	if s != nil {
@@ -189,14 +189,14 @@ func validateLabelKeys(match, mismatch []string, s *metav1.LabelSelector, at *fi
 				}
 			}
 			if last >= 0 && selected[e.Key] {
-				errs = append(errs, field.Invalid(at.Index(last), e.Key, "exists in both matchLabelKeys and labelSelector"))
+				errs = append(errs, field.Invalid(nth(at, last), e.Key, "exists in both matchLabelKeys and labelSelector"))
 			}
 			selected[e.Key] = true
 		}
 	}
 	for i, key := range match {
 		if slices.Contains(mismatch, key) {
-			errs = append(errs, field.Invalid(at.Child("matchLabelKeys").Index(i), key, "exists in both matchLabelKeys and mismatchLabelKeys"))
+			errs = append(errs, field.Invalid(nth(child(at, "matchLabelKeys"), i), key, "exists in both matchLabelKeys and mismatchLabelKeys"))
 		}
 	}
 	return errs
@@ -205,28 +205,28 @@ func validateLabelKeys(match, mismatch []string, s *metav1.LabelSelector, at *fi
 func validateSpread(constraints []corev1.TopologySpreadConstraint, path *field.Path) errorList {
 	var errs errorList
 	for i := range constraints {
-		c, at := &constraints[i], path.Index(i)
-		errs = append(errs, positive(at.Child("maxSkew"), c.MaxSkew)...)
+		c, at := &constraints[i], nth(path, i)
+		errs = append(errs, positive(child(at, "maxSkew"), c.MaxSkew)...)
 		if c.TopologyKey == "" {
-			errs = append(errs, field.Required(at.Child("topologyKey"), "can not be empty"))
+			errs = append(errs, field.Required(child(at, "topologyKey"), "can not be empty"))
 		}
-		errs = append(errs, oneOf(at.Child("whenUnsatisfiable"), c.WhenUnsatisfiable, corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
+		errs = append(errs, oneOf(child(at, "whenUnsatisfiable"), c.WhenUnsatisfiable, corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
 		if slices.ContainsFunc(constraints[i+1:], func(o corev1.TopologySpreadConstraint) bool {
 			return o.TopologyKey == c.TopologyKey && o.WhenUnsatisfiable == c.WhenUnsatisfiable
 		}) {
-			errs = append(errs, field.Duplicate(at.Child("{topologyKey, whenUnsatisfiable}"), fmt.Sprintf("{%v, %v}", c.TopologyKey, c.WhenUnsatisfiable)))
+			errs = append(errs, field.Duplicate(child(at, "{topologyKey, whenUnsatisfiable}"), fmt.Sprintf("{%v, %v}", c.TopologyKey, c.WhenUnsatisfiable)))
 		}
 		if n := c.MinDomains; n != nil {
-			errs = append(errs, positive(at.Child("minDomains"), *n)...)
+			errs = append(errs, positive(child(at, "minDomains"), *n)...)
 			if c.WhenUnsatisfiable != corev1.DoNotSchedule {
-				errs = append(errs, field.Invalid(at.Child("minDomains"), *n,
+				errs = append(errs, field.Invalid(child(at, "minDomains"), *n,
 					fmt.Sprintf("can only use minDomains if whenUnsatisfiable=%s, not %s", corev1.DoNotSchedule, c.WhenUnsatisfiable)))
 			}
 		}
-		errs = append(errs, knownIfSet(at.Child("nodeAffinityPolicy"), c.NodeAffinityPolicy, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)...)
-		errs = append(errs, knownIfSet(at.Child("nodeTaintsPolicy"), c.NodeTaintsPolicy, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)...)
+		errs = append(errs, knownIfSet(child(at, "nodeAffinityPolicy"), c.NodeAffinityPolicy, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)...)
+		errs = append(errs, knownIfSet(child(at, "nodeTaintsPolicy"), c.NodeTaintsPolicy, corev1.NodeInclusionPolicyHonor, corev1.NodeInclusionPolicyIgnore)...)
 		errs = append(errs, validateLabelKeys(c.MatchLabelKeys, nil, c.LabelSelector, at)...)
-		errs = append(errs, metav1validation.ValidateLabelSelector(c.LabelSelector, metav1validation.LabelSelectorValidationOptions{}, at.Child("labelSelector"))...)
+		errs = append(errs, metav1validation.ValidateLabelSelector(c.LabelSelector, metav1validation.LabelSelectorValidationOptions{}, child(at, "labelSelector"))...)
 	}
 	return errs
 }
@@ -234,35 +234,35 @@ func validateSpread(constraints []corev1.TopologySpreadConstraint, path *field.P
 func validateTolerations(tolerations []corev1.Toleration, path *field.Path) errorList {
 	var errs errorList
 	for i, t := range tolerations {
-		at := path.Index(i)
+		at := nth(path, i)
 		if t.Key != "" {
-			errs = append(errs, metav1validation.ValidateLabelName(t.Key, at.Child("key"))...)
+			errs = append(errs, metav1validation.ValidateLabelName(t.Key, child(at, "key"))...)
 		}
 		if t.Key == "" && t.Operator != corev1.TolerationOpExists {
-			errs = append(errs, field.Invalid(at.Child("operator"), t.Operator,
+			errs = append(errs, field.Invalid(child(at, "operator"), t.Operator,
 				`operator must be Exists when `+"`key`"+` is empty, which means "match all values and all keys"`))
 		}
 		if t.TolerationSeconds != nil && t.Effect != corev1.TaintEffectNoExecute {
-			errs = append(errs, field.Invalid(at.Child("effect"), t.Effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
+			errs = append(errs, field.Invalid(child(at, "effect"), t.Effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
 		}
 		switch t.Operator {
 		case corev1.TolerationOpEqual, "":
 			if texts := validation.IsValidLabelValue(t.Value); len(texts) > 0 {
-				errs = append(errs, field.Invalid(at.Child("operator"), t.Value, strings.Join(texts, ";")))
+				errs = append(errs, field.Invalid(child(at, "operator"), t.Value, strings.Join(texts, ";")))
 			}
 		case corev1.TolerationOpExists:
 			if t.Value != "" {
-				errs = append(errs, field.Invalid(at.Child("operator"), t.Value, "value must be empty when `operator` is 'Exists'"))
+				errs = append(errs, field.Invalid(child(at, "operator"), t.Value, "value must be empty when `operator` is 'Exists'"))
 			}
 		case corev1.TolerationOpLt, corev1.TolerationOpGt: // known, but off by default
-			errs = append(errs, field.NotSupported(at.Child("operator"), t.Operator, []corev1.TolerationOperator{
+			errs = append(errs, field.NotSupported(child(at, "operator"), t.Operator, []corev1.TolerationOperator{
 				corev1.TolerationOpEqual, corev1.TolerationOpExists, corev1.TolerationOpLt, corev1.TolerationOpGt,
 			}))
 		default:
-			errs = append(errs, oneOf(at.Child("operator"), t.Operator, corev1.TolerationOpEqual, corev1.TolerationOpExists)...)
+			errs = append(errs, oneOf(child(at, "operator"), t.Operator, corev1.TolerationOpEqual, corev1.TolerationOpExists)...)
 		}
 		if t.Effect != "" {
-			errs = append(errs, validateTaintEffect(t.Effect, at.Child("effect"))...)
+			errs = append(errs, validateTaintEffect(t.Effect, child(at, "effect"))...)
 		}
 	}
 	return errs
@@ -276,9 +276,9 @@ func validateSchedulingGates(gates []corev1.PodSchedulingGate, path *field.Path)
 	var errs errorList
 	seen := map[string]bool{}
 	for i, g := range gates {
-		errs = append(errs, qualifiedName(path.Index(i), g.Name)...)
+		errs = append(errs, qualifiedName(nth(path, i), g.Name)...)
 		if seen[g.Name] {
-			errs = append(errs, field.Duplicate(path.Index(i), g.Name))
+			errs = append(errs, field.Duplicate(nth(path, i), g.Name))
 		}
 		seen[g.Name] = true
 	}

@@ -18,20 +18,20 @@ func validatePodSecurity(s *corev1.PodSpec, at *field.Path) errorList {
 	if c == nil || reflect.ValueOf(c).Elem().IsZero() { // which each pod gets that has none
 		return nil
 	}
-	errs := groupID(at.Child("fsGroup"), c.FSGroup)
-	errs = append(errs, userID(at.Child("runAsUser"), c.RunAsUser)...)
-	errs = append(errs, groupID(at.Child("runAsGroup"), c.RunAsGroup)...)
+	errs := groupID(child(at, "fsGroup"), c.FSGroup)
+	errs = append(errs, userID(child(at, "runAsUser"), c.RunAsUser)...)
+	errs = append(errs, groupID(child(at, "runAsGroup"), c.RunAsGroup)...)
 	for i := range c.SupplementalGroups {
-		errs = append(errs, groupID(at.Child("supplementalGroups").Index(i), &c.SupplementalGroups[i])...)
+		errs = append(errs, groupID(nth(child(at, "supplementalGroups"), i), &c.SupplementalGroups[i])...)
 	}
-	errs = append(errs, validateSysctls(s, at.Child("sysctls"))...)
-	errs = append(errs, knownIfSet(at.Child("fsGroupChangePolicy"), c.FSGroupChangePolicy, corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch)...)
-	errs = append(errs, validateSeccomp(c.SeccompProfile, at.Child("seccompProfile"))...)
-	errs = append(errs, validateWindowsOptions(c.WindowsOptions, at.Child("windowsOptions"))...)
-	errs = append(errs, validateAppArmor(c.AppArmorProfile, at.Child("appArmorProfile"))...)
-	errs = append(errs, knownIfSet(at.Child("supplementalGroupsPolicy"), c.SupplementalGroupsPolicy,
+	errs = append(errs, validateSysctls(s, child(at, "sysctls"))...)
+	errs = append(errs, knownIfSet(child(at, "fsGroupChangePolicy"), c.FSGroupChangePolicy, corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch)...)
+	errs = append(errs, validateSeccomp(c.SeccompProfile, child(at, "seccompProfile"))...)
+	errs = append(errs, validateWindowsOptions(c.WindowsOptions, child(at, "windowsOptions"))...)
+	errs = append(errs, validateAppArmor(c.AppArmorProfile, child(at, "appArmorProfile"))...)
+	errs = append(errs, knownIfSet(child(at, "supplementalGroupsPolicy"), c.SupplementalGroupsPolicy,
 		corev1.SupplementalGroupsPolicyMerge, corev1.SupplementalGroupsPolicyStrict)...)
-	return append(errs, knownIfSet(at.Child("seLinuxChangePolicy"), c.SELinuxChangePolicy,
+	return append(errs, knownIfSet(child(at, "seLinuxChangePolicy"), c.SELinuxChangePolicy,
 		corev1.SELinuxChangePolicyMountOption, corev1.SELinuxChangePolicyRecursive)...)
 }
 
@@ -39,14 +39,14 @@ func validateSecurityContext(c *corev1.SecurityContext, s *corev1.PodSpec, at *f
 	if c == nil {
 		return nil
 	}
-	errs := userID(at.Child("runAsUser"), c.RunAsUser)
-	errs = append(errs, groupID(at.Child("runAsGroup"), c.RunAsGroup)...)
-	errs = append(errs, knownIfSet(at.Child("procMount"), c.ProcMount, corev1.DefaultProcMount, corev1.UnmaskedProcMount)...)
+	errs := userID(child(at, "runAsUser"), c.RunAsUser)
+	errs = append(errs, groupID(child(at, "runAsGroup"), c.RunAsGroup)...)
+	errs = append(errs, knownIfSet(child(at, "procMount"), c.ProcMount, corev1.DefaultProcMount, corev1.UnmaskedProcMount)...)
 	hostUsers := s.HostUsers == nil || *s.HostUsers
 	if value(c.ProcMount) == corev1.UnmaskedProcMount && hostUsers {
-		errs = append(errs, field.Invalid(at.Child("procMount"), *c.ProcMount, "`hostUsers` must be false to use `Unmasked`"))
+		errs = append(errs, field.Invalid(child(at, "procMount"), *c.ProcMount, "`hostUsers` must be false to use `Unmasked`"))
 	}
-	errs = append(errs, validateSeccomp(c.SeccompProfile, at.Child("seccompProfile"))...)
+	errs = append(errs, validateSeccomp(c.SeccompProfile, child(at, "seccompProfile"))...)
 	if c.AllowPrivilegeEscalation != nil && !*c.AllowPrivilegeEscalation {
 		if value(c.Privileged) {
 			errs = append(errs, field.Invalid(at, internalForm(c), "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
@@ -59,8 +59,8 @@ func validateSecurityContext(c *corev1.SecurityContext, s *corev1.PodSpec, at *f
 			}
 		}
 	}
-	errs = append(errs, validateWindowsOptions(c.WindowsOptions, at.Child("windowsOptions"))...)
-	return append(errs, validateAppArmor(c.AppArmorProfile, at.Child("appArmorProfile"))...)
+	errs = append(errs, validateWindowsOptions(c.WindowsOptions, child(at, "windowsOptions"))...)
+	return append(errs, validateAppArmor(c.AppArmorProfile, child(at, "appArmorProfile"))...)
 }
 
 func validateSeccomp(p *corev1.SeccompProfile, at *field.Path) errorList {
@@ -69,12 +69,12 @@ func validateSeccomp(p *corev1.SeccompProfile, at *field.Path) errorList {
 	}
 	var errs errorList
 	if p.Type == "" {
-		errs = append(errs, field.Required(at.Child("type"), "type is required when seccompProfile is set"))
+		errs = append(errs, field.Required(child(at, "type"), "type is required when seccompProfile is set"))
 	} else {
-		errs = append(errs, oneOf(at.Child("type"), p.Type,
+		errs = append(errs, oneOf(child(at, "type"), p.Type,
 			corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeUnconfined)...)
 	}
-	local := at.Child("localhostProfile")
+	local := child(at, "localhostProfile")
 	switch {
 	case p.Type == corev1.SeccompProfileTypeLocalhost && p.LocalhostProfile == nil:
 		errs = append(errs, field.Required(local, "must be set when seccomp type is Localhost"))
@@ -90,7 +90,7 @@ func validateAppArmor(p *corev1.AppArmorProfile, at *field.Path) errorList {
 	if p == nil {
 		return nil
 	}
-	local := at.Child("localhostProfile")
+	local := child(at, "localhostProfile")
 	switch p.Type {
 	case corev1.AppArmorProfileTypeLocalhost:
 		if p.LocalhostProfile == nil {
@@ -114,9 +114,9 @@ func validateAppArmor(p *corev1.AppArmorProfile, at *field.Path) errorList {
 		}
 		return nil
 	case "":
-		return errorList{field.Required(at.Child("type"), "type is required when appArmorProfile is set")}
+		return errorList{field.Required(child(at, "type"), "type is required when appArmorProfile is set")}
 	}
-	return oneOf(at.Child("type"), p.Type,
+	return oneOf(child(at, "type"), p.Type,
 		corev1.AppArmorProfileTypeLocalhost, corev1.AppArmorProfileTypeRuntimeDefault, corev1.AppArmorProfileTypeUnconfined)
 }
 
@@ -128,7 +128,7 @@ func validateSysctls(s *corev1.PodSpec, path *field.Path) errorList {
 	var errs errorList
 	names := map[string]bool{}
 	for i, c := range s.SecurityContext.Sysctls {
-		at := path.Index(i).Child("name")
+		at := child(nth(path, i), "name")
 		switch {
 		case c.Name == "":
 			errs = append(errs, field.Required(at, ""))
@@ -156,17 +156,17 @@ func validateHostUsers(s *corev1.PodSpec, at *field.Path) errorList {
 	const text = "when `hostUsers` is false"
 	var errs errorList
 	if s.HostNetwork {
-		errs = append(errs, field.Forbidden(at.Child("hostNetwork"), text))
+		errs = append(errs, field.Forbidden(child(at, "hostNetwork"), text))
 	}
 	if s.HostPID {
-		errs = append(errs, field.Forbidden(at.Child("HostPID"), text))
+		errs = append(errs, field.Forbidden(child(at, "HostPID"), text))
 	}
 	if s.HostIPC {
-		errs = append(errs, field.Forbidden(at.Child("HostIPC"), text))
+		errs = append(errs, field.Forbidden(child(at, "HostIPC"), text))
 	}
 	for c, path := range allContainers(s, at) {
 		if len(c.VolumeDevices) > 0 {
-			errs = append(errs, field.Forbidden(path.Child("volumeDevices"), text))
+			errs = append(errs, field.Forbidden(child(path, "volumeDevices"), text))
 		}
 	}
 	return errs

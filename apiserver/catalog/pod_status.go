@@ -46,34 +46,34 @@ func preparePodStatus(p, old *corev1.Pod) {
 }
 
 // validatePodStatus checks what is reported of a pod.
-func validatePodStatus(p, old *corev1.Pod) errorList {
-	at := field.NewPath("status")
+func validatePodStatus(p, old *corev1.Pod, root *field.Path) errorList {
+	at := child(root, "status")
 	now, was := &p.Status, &old.Status
-	errs := validatePodAnnotationChange(p, old, field.NewPath("metadata", "annotations"))
+	errs := validatePodAnnotationChange(p, old, child(root, "metadata", "annotations"))
 	for i, c := range now.Conditions {
-		condition := at.Child("conditions").Index(i)
-		errs = append(errs, generationNumber(condition.Child("observedGeneration"), c.ObservedGeneration)...)
+		condition := nth(child(at, "conditions"), i)
+		errs = append(errs, generationNumber(child(condition, "observedGeneration"), c.ObservedGeneration)...)
 		switch c.Type {
 		case corev1.PodScheduled, corev1.PodReady, corev1.PodInitialized:
 		default:
-			errs = append(errs, qualifiedName(condition.Child("Type"), string(c.Type))...)
+			errs = append(errs, qualifiedName(child(condition, "Type"), string(c.Type))...)
 		}
 	}
 	if n := now.NominatedNodeName; n != "" && n != was.NominatedNodeName {
-		errs = append(errs, objectName(at.Child("nominatedNodeName"), n, apivalidation.NameIsDNSSubdomain)...)
+		errs = append(errs, objectName(child(at, "nominatedNodeName"), n, apivalidation.NameIsDNSSubdomain)...)
 		if old.Spec.NodeName != "" {
-			errs = append(errs, field.Forbidden(at.Child("nominatedNodeName"), "may not be set on pods that are already bound to a node"))
+			errs = append(errs, field.Forbidden(child(at, "nominatedNodeName"), "may not be set on pods that are already bound to a node"))
 		}
 	}
-	errs = append(errs, generationNumber(at.Child("observedGeneration"), now.ObservedGeneration)...)
-	errs = append(errs, unchanged(at.Child("qosClass"), now.QOSClass, was.QOSClass)...)
-	errs = append(errs, validateRevival(now.ContainerStatuses, was.ContainerStatuses, old.Spec.Containers, &old.Spec, at.Child("containerStatuses"))...)
-	errs = append(errs, validateRevival(now.InitContainerStatuses, was.InitContainerStatuses, old.Spec.InitContainers, &old.Spec, at.Child("initContainerStatuses"))...)
-	errs = append(errs, validateRevival(now.EphemeralContainerStatuses, was.EphemeralContainerStatuses, nil, nil, at.Child("ephemeralContainerStatuses"))...)
-	errs = append(errs, validateClaimStatuses(p, at.Child("resourceClaimStatuses"))...)
-	errs = append(errs, validateExtendedClaim(p, at.Child("extendedResourceClaimStatus"))...)
-	errs = append(errs, validatePodIPs(now, at.Child("podIPs"))...)
-	errs = append(errs, validateHostIPs(now, at.Child("hostIPs"))...)
+	errs = append(errs, generationNumber(child(at, "observedGeneration"), now.ObservedGeneration)...)
+	errs = append(errs, unchanged(child(at, "qosClass"), now.QOSClass, was.QOSClass)...)
+	errs = append(errs, validateRevival(now.ContainerStatuses, was.ContainerStatuses, old.Spec.Containers, &old.Spec, child(at, "containerStatuses"))...)
+	errs = append(errs, validateRevival(now.InitContainerStatuses, was.InitContainerStatuses, old.Spec.InitContainers, &old.Spec, child(at, "initContainerStatuses"))...)
+	errs = append(errs, validateRevival(now.EphemeralContainerStatuses, was.EphemeralContainerStatuses, nil, nil, child(at, "ephemeralContainerStatuses"))...)
+	errs = append(errs, validateClaimStatuses(p, child(at, "resourceClaimStatuses"))...)
+	errs = append(errs, validateExtendedClaim(p, child(at, "extendedResourceClaimStatus"))...)
+	errs = append(errs, validatePodIPs(now, child(at, "podIPs"))...)
+	errs = append(errs, validateHostIPs(now, child(at, "hostIPs"))...)
 	for _, l := range []struct {
 		name       string
 		statuses   []corev1.ContainerStatus
@@ -84,14 +84,14 @@ func validatePodStatus(p, old *corev1.Pod) errorList {
 		{"ephemeralContainerStatuses", now.EphemeralContainerStatuses, nil},
 	} {
 		for i := range l.statuses {
-			errs = append(errs, validateStatusUser(&l.statuses[i], p.Spec.OS, at.Child(l.name).Index(i).Child("user", "linux"))...)
+			errs = append(errs, validateStatusUser(&l.statuses[i], p.Spec.OS, child(nth(child(at, l.name), i), "user", "linux"))...)
 		}
 	}
-	errs = append(errs, validateDeviceHealth(now.ContainerStatuses, p.Spec.Containers, now, at.Child("containerStatuses"))...)
-	errs = append(errs, validateDeviceHealth(now.InitContainerStatuses, p.Spec.InitContainers, now, at.Child("initContainerStatuses"))...)
+	errs = append(errs, validateDeviceHealth(now.ContainerStatuses, p.Spec.Containers, now, child(at, "containerStatuses"))...)
+	errs = append(errs, validateDeviceHealth(now.InitContainerStatuses, p.Spec.InitContainers, now, child(at, "initContainerStatuses"))...)
 	for i, c := range now.EphemeralContainerStatuses {
 		if len(c.AllocatedResourcesStatus) > 0 {
-			errs = append(errs, field.Forbidden(at.Child("ephemeralContainerStatuses").Index(i).Child("allocatedResourcesStatus"), "must not be specified in container status"))
+			errs = append(errs, field.Forbidden(child(nth(child(at, "ephemeralContainerStatuses"), i), "allocatedResourcesStatus"), "must not be specified in container status"))
 		}
 	}
 	return errs
@@ -121,7 +121,7 @@ func validateRevival(now, was []corev1.ContainerStatus, containers []corev1.Cont
 			}
 			c := slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == before.Name })
 			if c < 0 || !restartsAfter(&containers[c], s.RestartPolicy, ended.ExitCode) {
-				errs = append(errs, field.Forbidden(path.Index(i).Child("state"), "may not be transitioned to non-terminated state"))
+				errs = append(errs, field.Forbidden(child(nth(path, i), "state"), "may not be transitioned to non-terminated state"))
 			}
 			if s != nil {
 				break
@@ -132,7 +132,7 @@ func validateRevival(now, was []corev1.ContainerStatus, containers []corev1.Cont
 }
 
 func restartsAll(s *corev1.PodSpec) bool {
-	for c := range allContainers(s, nil) {
+	for c := range allContainers(s, nowhere) {
 		for _, r := range c.RestartPolicyRules {
 			if r.Action == corev1.ContainerRestartRuleActionRestartAllContainers {
 				return true
@@ -174,16 +174,16 @@ func validateClaimStatuses(p *corev1.Pod, path *field.Path) errorList {
 	var errs errorList
 	names := map[string]bool{}
 	for i, s := range p.Status.ResourceClaimStatuses {
-		at := path.Index(i)
+		at := nth(path, i)
 		if !slices.ContainsFunc(p.Spec.ResourceClaims, func(c corev1.PodResourceClaim) bool { return c.Name == s.Name }) {
-			errs = append(errs, field.Invalid(at.Child("name"), s.Name, "must match the name of an entry in `spec.resourceClaims`"))
+			errs = append(errs, field.Invalid(child(at, "name"), s.Name, "must match the name of an entry in `spec.resourceClaims`"))
 		}
 		if names[s.Name] {
-			errs = append(errs, field.Duplicate(at.Child("name"), s.Name))
+			errs = append(errs, field.Duplicate(child(at, "name"), s.Name))
 		}
 		names[s.Name] = true
 		if n := s.ResourceClaimName; n != nil {
-			errs = append(errs, objectName(at.Child("resourceClaimName"), *n, apivalidation.NameIsDNSSubdomain)...)
+			errs = append(errs, objectName(child(at, "resourceClaimName"), *n, apivalidation.NameIsDNSSubdomain)...)
 		}
 	}
 	return errs
@@ -196,7 +196,7 @@ func validateExtendedClaim(p *corev1.Pod, path *field.Path) errorList {
 		return nil
 	}
 	var errs errorList
-	mappings := path.Child("requestMappings")
+	mappings := child(path, "requestMappings")
 	if len(s.RequestMappings) == 0 {
 		errs = append(errs, field.Required(mappings, "at least one request mapping is required"))
 	}
@@ -209,23 +209,23 @@ func validateExtendedClaim(p *corev1.Pod, path *field.Path) errorList {
 	}
 	seen := map[corev1.ContainerExtendedResourceRequest]bool{}
 	for i, m := range s.RequestMappings {
-		at := mappings.Index(i)
+		at := nth(mappings, i)
 		if c := containers[m.ContainerName]; c == nil {
-			errs = append(errs, field.Invalid(at.Child("containerName"), m.ContainerName, "must match the name of an entry in spec.initContainers.name or spec.containers.name"))
+			errs = append(errs, field.Invalid(child(at, "containerName"), m.ContainerName, "must match the name of an entry in spec.initContainers.name or spec.containers.name"))
 		} else if _, ok := c.Resources.Requests[corev1.ResourceName(m.ResourceName)]; !ok {
-			errs = append(errs, field.Invalid(at.Child("resourceName"), m.ResourceName, "must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests"))
+			errs = append(errs, field.Invalid(child(at, "resourceName"), m.ResourceName, "must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests"))
 		}
-		errs = append(errs, dnsLabel(path.Child("requestName"), m.RequestName)...)
+		errs = append(errs, dnsLabel(child(path, "requestName"), m.RequestName)...)
 		if seen[m] {
-			errs = append(errs, field.Duplicate(at.Child("containerName"), m.ContainerName), field.Duplicate(at.Child("resourceName"), m.ResourceName),
-				field.Duplicate(at.Child("requestName"), m.RequestName))
+			errs = append(errs, field.Duplicate(child(at, "containerName"), m.ContainerName), field.Duplicate(child(at, "resourceName"), m.ResourceName),
+				field.Duplicate(child(at, "requestName"), m.RequestName))
 		}
 		seen[m] = true
 	}
 	if s.ResourceClaimName == "" {
-		return append(errs, field.Required(path.Child("resourceClaimName"), ""))
+		return append(errs, field.Required(child(path, "resourceClaimName"), ""))
 	}
-	return append(errs, objectName(path.Child("resourceClaimName"), s.ResourceClaimName, apivalidation.NameIsDNSSubdomain)...)
+	return append(errs, objectName(child(path, "resourceClaimName"), s.ResourceClaimName, apivalidation.NameIsDNSSubdomain)...)
 }
 
 func validatePodIPs(s *corev1.PodStatus, at *field.Path) errorList {
@@ -233,14 +233,14 @@ func validatePodIPs(s *corev1.PodStatus, at *field.Path) errorList {
 	ips := make([]string, len(s.PodIPs))
 	for i, ip := range s.PodIPs {
 		ips[i] = ip.IP
-		errs = append(errs, anIP(at.Index(i), ip.IP)...)
+		errs = append(errs, anIP(nth(at, i), ip.IP)...)
 	}
 	errs = append(errs, oneOfEachFamily(ips, internalForm(s.PodIPs), at)...)
 	switch {
 	case (s.PodIP != "") != (len(ips) > 0):
 		errs = append(errs, field.Invalid(at, internalForm(s.PodIPs), "podIP and podIPs must either both be set or both be unset"))
 	case len(ips) > 0 && s.PodIP != ips[0]:
-		errs = append(errs, field.Invalid(at.Index(0).Child("ip"), ips[0], "must be equal to `podIP`"))
+		errs = append(errs, field.Invalid(child(nth(at, 0), "ip"), ips[0], "must be equal to `podIP`"))
 	}
 	return errs
 }
@@ -251,12 +251,12 @@ func validateHostIPs(s *corev1.PodStatus, at *field.Path) errorList {
 	}
 	var errs errorList
 	if s.HostIP != s.HostIPs[0].IP {
-		errs = append(errs, field.Invalid(at.Index(0).Child("ip"), s.HostIPs[0].IP, "must be equal to `hostIP`"))
+		errs = append(errs, field.Invalid(child(nth(at, 0), "ip"), s.HostIPs[0].IP, "must be equal to `hostIP`"))
 	}
 	ips := make([]string, len(s.HostIPs))
 	for i, ip := range s.HostIPs {
 		ips[i] = ip.IP
-		errs = append(errs, anIP(at.Index(i), ip.IP)...)
+		errs = append(errs, anIP(nth(at, i), ip.IP)...)
 	}
 	return append(errs, oneOfEachFamily(ips, internalForm(s.HostIPs), at)...)
 }
@@ -289,11 +289,11 @@ func validateStatusUser(c *corev1.ContainerStatus, os *corev1.PodOS, at *field.P
 	var errs errorList
 	u := c.User.Linux
 	if u.UID < 0 || u.UID > math.MaxUint32 {
-		errs = append(errs, field.Invalid(at.Child("uid"), u.UID, fmt.Sprintf("must be between 0 and %d, inclusive", int64(math.MaxUint32))))
+		errs = append(errs, field.Invalid(child(at, "uid"), u.UID, fmt.Sprintf("must be between 0 and %d, inclusive", int64(math.MaxUint32))))
 	}
-	errs = append(errs, groupID(at.Child("gid"), &u.GID)...)
+	errs = append(errs, groupID(child(at, "gid"), &u.GID)...)
 	for i := range u.SupplementalGroups {
-		errs = append(errs, groupID(at.Child("supplementalGroups").Index(i), &u.SupplementalGroups[i])...)
+		errs = append(errs, groupID(nth(child(at, "supplementalGroups"), i), &u.SupplementalGroups[i])...)
 	}
 	return errs
 }
@@ -304,24 +304,24 @@ func validateDeviceHealth(statuses []corev1.ContainerStatus, containers []corev1
 	for i, s := range statuses {
 		c := slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == s.Name })
 		for j, r := range s.AllocatedResourcesStatus {
-			at := path.Index(i).Child("allocatedResourcesStatus").Index(j)
+			at := nth(child(nth(path, i), "allocatedResourcesStatus"), j)
 			if c >= 0 {
-				errs = append(errs, validateAllocated(r.Name, &containers[c], pod, at.Child("name"))...)
+				errs = append(errs, validateAllocated(r.Name, &containers[c], pod, child(at, "name"))...)
 			}
 			seen := map[corev1.ResourceID]bool{}
 			for k, d := range r.Resources {
-				at := at.Child("resources").Index(k)
-				errs = append(errs, oneOf(at.Child("health"), d.Health,
+				at := nth(child(at, "resources"), k)
+				errs = append(errs, oneOf(child(at, "health"), d.Health,
 					corev1.ResourceHealthStatusHealthy, corev1.ResourceHealthStatusUnhealthy, corev1.ResourceHealthStatusUnknown)...)
 				switch m := d.Message; {
 				case m == nil:
 				case *m == "":
-					errs = append(errs, field.Required(at.Child("message"), "must be non-empty if specified"))
+					errs = append(errs, field.Required(child(at, "message"), "must be non-empty if specified"))
 				case len(*m) > corev1.ResourceHealthMessageMaxLength:
-					errs = append(errs, field.TooLong(at.Child("message"), *m, corev1.ResourceHealthMessageMaxLength))
+					errs = append(errs, field.TooLong(child(at, "message"), *m, corev1.ResourceHealthMessageMaxLength))
 				}
 				if seen[d.ResourceID] {
-					errs = append(errs, field.Duplicate(at.Child("resourceID"), d.ResourceID))
+					errs = append(errs, field.Duplicate(child(at, "resourceID"), d.ResourceID))
 				}
 				seen[d.ResourceID] = true
 			}

@@ -23,21 +23,21 @@ const updatable = "`spec.containers[*].image`," +
 	"`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 
 // validatePodUpdate checks a pod's new state by itself and against the old one.
-func validatePodUpdate(p, old *corev1.Pod) errorList {
-	spec := field.NewPath("spec")
-	errs := validateAnyPod(p)
-	errs = append(errs, validatePodAnnotationChange(p, old, field.NewPath("metadata", "annotations"))...)
-	containerErrs, comparable := validateImageChange(p.Spec.Containers, old.Spec.Containers, spec.Child("containers"))
+func validatePodUpdate(p, old *corev1.Pod, root *field.Path) errorList {
+	spec := child(root, "spec")
+	errs := validateAnyPod(p, root)
+	errs = append(errs, validatePodAnnotationChange(p, old, child(root, "metadata", "annotations"))...)
+	containerErrs, comparable := validateImageChange(p.Spec.Containers, old.Spec.Containers, child(spec, "containers"))
 	errs = append(errs, containerErrs...)
 	if !comparable {
 		return errs
 	}
-	containerErrs, comparable = validateImageChange(p.Spec.InitContainers, old.Spec.InitContainers, spec.Child("initContainers"))
+	containerErrs, comparable = validateImageChange(p.Spec.InitContainers, old.Spec.InitContainers, child(spec, "initContainers"))
 	errs = append(errs, containerErrs...)
 	if !comparable {
 		return errs
 	}
-	switch now, was, at := p.Spec.ActiveDeadlineSeconds, old.Spec.ActiveDeadlineSeconds, spec.Child("activeDeadlineSeconds"); {
+	switch now, was, at := p.Spec.ActiveDeadlineSeconds, old.Spec.ActiveDeadlineSeconds, child(spec, "activeDeadlineSeconds"); {
 	case now == nil && was != nil:
 		errs = append(errs, field.Invalid(at, now, "must not update from a positive integer to nil value"))
 	case now != nil && (*now < 0 || *now > math.MaxInt32):
@@ -45,12 +45,12 @@ func validatePodUpdate(p, old *corev1.Pod) errorList {
 	case now != nil && was != nil && *was < *now:
 		return append(errs, field.Invalid(at, *now, "must be less than or equal to previous value"))
 	}
-	errs = append(errs, validateTolerationChange(p.Spec.Tolerations, old.Spec.Tolerations, spec.Child("tolerations"))...)
-	errs = append(errs, validateGateChange(p.Spec.SchedulingGates, old.Spec.SchedulingGates, spec.Child("schedulingGates"))...)
+	errs = append(errs, validateTolerationChange(p.Spec.Tolerations, old.Spec.Tolerations, child(spec, "tolerations"))...)
+	errs = append(errs, validateGateChange(p.Spec.SchedulingGates, old.Spec.SchedulingGates, child(spec, "schedulingGates"))...)
 	if part.Equal(&p.Spec, &old.Spec) {
 		return errs
 	}
-	rest, restErrs := withoutUpdates(p, old)
+	rest, restErrs := withoutUpdates(p, old, root)
 	errs = append(errs, restErrs...)
 	if !part.Equal(rest, &old.Spec) && !equality.Semantic.DeepEqual(*rest, old.Spec) {
 		errs = append(errs, field.Forbidden(spec, fmt.Sprintf("pod updates may not change fields other than %s\n%v",
@@ -65,15 +65,15 @@ func validateImageChange(now, was []corev1.Container, path *field.Path) (errs er
 		return errorList{field.Forbidden(path, "pod updates may not add or remove containers")}, false
 	}
 	for i := range now {
-		errs = append(errs, needed(path.Index(i).Child("image"), now[i].Image)...)
-		errs = append(errs, imagePadding(&now[i], path.Index(i))...)
+		errs = append(errs, needed(child(nth(path, i), "image"), now[i].Image)...)
+		errs = append(errs, imagePadding(&now[i], nth(path, i))...)
 	}
 	return errs, true
 }
 
 // withoutUpdates is a pod's new spec with all undone that may be updated, and what is wrong with changes that may be
 // made while the pod is not scheduled yet.
-func withoutUpdates(p, old *corev1.Pod) (*corev1.PodSpec, errorList) {
+func withoutUpdates(p, old *corev1.Pod, root *field.Path) (*corev1.PodSpec, errorList) {
 	s, was := new(p.Spec), &old.Spec // which share what is not replaced here
 	s.Containers = withImages(s.Containers, was.Containers)
 	s.InitContainers = withImages(s.InitContainers, was.InitContainers)
@@ -85,11 +85,11 @@ func withoutUpdates(p, old *corev1.Pod) (*corev1.PodSpec, errorList) {
 		return s, nil
 	}
 	var errs errorList
-	spec := field.NewPath("spec")
+	spec := child(root, "spec")
 	if !equality.Semantic.DeepEqual(s.NodeSelector, was.NodeSelector) {
 		for k, v := range sorted(was.NodeSelector) {
 			if now, ok := s.NodeSelector[k]; !ok || now != v {
-				errs = append(errs, field.Invalid(spec.Child("nodeSelector"), s.NodeSelector,
+				errs = append(errs, field.Invalid(child(spec, "nodeSelector"), s.NodeSelector,
 					"only additions to spec.nodeSelector are allowed (no mutations or deletions)"))
 			}
 		}
@@ -105,7 +105,7 @@ func withoutUpdates(p, old *corev1.Pod) (*corev1.PodSpec, errorList) {
 	if equality.Semantic.DeepEqual(now, before) {
 		return s, errs
 	}
-	errs = append(errs, validateNodeAffinityChange(now, before, spec.Child("affinity", "nodeAffinity"))...)
+	errs = append(errs, validateNodeAffinityChange(now, before, child(spec, "affinity", "nodeAffinity"))...)
 	switch {
 	case s.Affinity == nil:
 		s.Affinity = &corev1.Affinity{NodeAffinity: before}
@@ -156,7 +156,7 @@ func validateGateChange(now, was []corev1.PodSchedulingGate, path *field.Path) e
 	}
 	var errs errorList
 	for name, i := range sorted(added) {
-		errs = append(errs, field.Forbidden(path.Index(i).Child("name"), fmt.Sprintf("only deletion is allowed, but found new scheduling gate '%s'", name)))
+		errs = append(errs, field.Forbidden(child(nth(path, i), "name"), fmt.Sprintf("only deletion is allowed, but found new scheduling gate '%s'", name)))
 	}
 	return errs
 }
@@ -171,7 +171,7 @@ func validateNodeAffinityChange(now, was *corev1.NodeAffinity, path *field.Path)
 	if now != nil && now.RequiredDuringSchedulingIgnoredDuringExecution != nil {
 		terms = now.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
 	}
-	at := path.Child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+	at := child(path, "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
 	if len(oldTerms) > 0 && len(oldTerms) != len(terms) {
 		return errorList{field.Invalid(at, internalForm(terms), "no additions/deletions to non-empty NodeSelectorTerms list are allowed")}
 	}
@@ -180,7 +180,7 @@ func validateNodeAffinityChange(now, was *corev1.NodeAffinity, path *field.Path)
 		narrowed := startsWith(terms[i].MatchExpressions, t.MatchExpressions) && startsWith(terms[i].MatchFields, t.MatchFields)
 		matchedNothing := len(t.MatchExpressions) == 0 && len(t.MatchFields) == 0
 		if !narrowed || matchedNothing && len(terms[i].MatchExpressions)+len(terms[i].MatchFields) > 0 {
-			errs = append(errs, field.Invalid(at.Index(i), internalForm(terms[i]), "only additions are allowed (no mutations or deletions)"))
+			errs = append(errs, field.Invalid(nth(at, i), internalForm(terms[i]), "only additions are allowed (no mutations or deletions)"))
 		}
 	}
 	return errs
@@ -200,17 +200,17 @@ func prepareEphemeral(p, old *corev1.Pod) {
 }
 
 // validateEphemeralChange: ephemeral containers can be added, and stay as they are.
-func validateEphemeralChange(p, old *corev1.Pod) errorList {
+func validateEphemeralChange(p, old *corev1.Pod, root *field.Path) errorList {
 	if _, ok := old.Annotations[mirrorPod]; ok {
-		return errorList{field.Forbidden(field.NewPath(""), "static pods do not support ephemeral containers")}
+		return errorList{field.Forbidden(child(root, ""), "static pods do not support ephemeral containers")}
 	}
-	errs := validateAnyPod(p)
-	errs = append(errs, validatePodAnnotationChange(p, old, field.NewPath("metadata", "annotations"))...)
+	errs := validateAnyPod(p, root)
+	errs = append(errs, validatePodAnnotationChange(p, old, child(root, "metadata", "annotations"))...)
 	now := map[string]*corev1.EphemeralContainer{}
 	for i := range p.Spec.EphemeralContainers {
 		now[p.Spec.EphemeralContainers[i].Name] = &p.Spec.EphemeralContainers[i]
 	}
-	at := field.NewPath("spec", "ephemeralContainers")
+	at := child(root, "spec", "ephemeralContainers")
 	for _, c := range old.Spec.EphemeralContainers {
 		switch n := now[c.Name]; {
 		case n == nil:

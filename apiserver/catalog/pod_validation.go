@@ -17,22 +17,22 @@ import (
 // Paths are given as Kubernetes gives them, slips included: people search the web for them.
 
 // validatePod checks a new pod.
-func validatePod(p *corev1.Pod) errorList {
-	spec := field.NewPath("spec")
-	errs := validateAnyPod(p)
+func validatePod(p *corev1.Pod, root *field.Path) errorList {
+	spec := child(root, "spec")
+	errs := validateAnyPod(p, root)
 	if len(p.Spec.EphemeralContainers) > 0 {
-		errs = append(errs, field.Forbidden(spec.Child("ephemeralContainers"), "cannot be set on create"))
+		errs = append(errs, field.Forbidden(child(spec, "ephemeralContainers"), "cannot be set on create"))
 	}
 	if p.Spec.NodeName != "" && len(p.Spec.SchedulingGates) > 0 {
-		errs = append(errs, field.Forbidden(spec.Child("nodeName"), "cannot be set until all schedulingGates have been cleared"))
+		errs = append(errs, field.Forbidden(child(spec, "nodeName"), "cannot be set until all schedulingGates have been cleared"))
 	}
 	return append(errs, validateAnnotationsAgree(p.Annotations, &p.Spec, spec)...)
 }
 
 // validateAnyPod checks what must hold of a pod at all times.
-func validateAnyPod(p *corev1.Pod) errorList {
-	spec := field.NewPath("spec")
-	errs := validatePodAnnotations(p.Annotations, &p.Spec, field.NewPath("metadata", "annotations"))
+func validateAnyPod(p *corev1.Pod, root *field.Path) errorList {
+	spec := child(root, "spec")
+	errs := validatePodAnnotations(p.Annotations, &p.Spec, child(root, "metadata", "annotations"))
 	errs = append(errs, validatePodSpec(&p.Spec, &p.ObjectMeta, spec)...)
 	if p.Spec.ServiceAccountName == "" { // whose token would it be?
 		for i, v := range p.Spec.Volumes {
@@ -41,34 +41,34 @@ func validateAnyPod(p *corev1.Pod) errorList {
 			}
 			for j, s := range v.Projected.Sources {
 				if s.ServiceAccountToken != nil {
-					errs = append(errs, field.Forbidden(spec.Child("volumes").Index(i).Child("projected", "sources").Index(j).Child("serviceAccountToken"),
+					errs = append(errs, field.Forbidden(child(nth(child(nth(child(spec, "volumes"), i), "projected", "sources"), j), "serviceAccountToken"),
 						"must not be specified when serviceAccountName is not set"))
 				}
 			}
 		}
 	}
 	if g := p.Spec.TerminationGracePeriodSeconds; g != nil {
-		errs = append(errs, nonNegative(spec.Child("terminationGracePeriodSeconds"), *g)...)
+		errs = append(errs, nonNegative(child(spec, "terminationGracePeriodSeconds"), *g)...)
 	}
 	for i := range p.Spec.Containers {
-		errs = append(errs, imagePadding(&p.Spec.Containers[i], spec.Child("containers").Index(i))...)
+		errs = append(errs, imagePadding(&p.Spec.Containers[i], nth(child(spec, "containers"), i))...)
 	}
 	for i := range p.Spec.InitContainers {
-		errs = append(errs, imagePadding(&p.Spec.InitContainers[i], spec.Child("initContainers").Index(i))...)
+		errs = append(errs, imagePadding(&p.Spec.InitContainers[i], nth(child(spec, "initContainers"), i))...)
 	}
 	return errs
 }
 
 // validatePodTemplateSpec checks the pods-to-be of a workload.
 func validatePodTemplateSpec(t *corev1.PodTemplateSpec, path *field.Path) errorList {
-	spec := path.Child("spec")
-	errs := metav1validation.ValidateLabels(t.Labels, path.Child("labels"))
-	errs = append(errs, apivalidation.ValidateAnnotations(t.Annotations, path.Child("annotations"))...)
-	errs = append(errs, validatePodAnnotations(t.Annotations, &t.Spec, path.Child("annotations"))...)
+	spec := child(path, "spec")
+	errs := metav1validation.ValidateLabels(t.Labels, child(path, "labels"))
+	errs = append(errs, apivalidation.ValidateAnnotations(t.Annotations, child(path, "annotations"))...)
+	errs = append(errs, validatePodAnnotations(t.Annotations, &t.Spec, child(path, "annotations"))...)
 	errs = append(errs, validatePodSpec(&t.Spec, nil, spec)...)
 	errs = append(errs, validateAnnotationsAgree(t.Annotations, &t.Spec, spec)...)
 	if len(t.Spec.EphemeralContainers) > 0 {
-		errs = append(errs, field.Forbidden(spec.Child("ephemeralContainers"), "ephemeral containers not allowed in pod template"))
+		errs = append(errs, field.Forbidden(child(spec, "ephemeralContainers"), "ephemeral containers not allowed in pod template"))
 	}
 	return errs
 }
@@ -77,40 +77,40 @@ func validatePodTemplateSpec(t *corev1.PodTemplateSpec, path *field.Path) errorL
 func validatePodSpec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Path) errorList {
 	var errs errorList
 	if s.TerminationGracePeriodSeconds == nil {
-		errs = append(errs, field.Required(path.Child("terminationGracePeriodSeconds"), ""))
+		errs = append(errs, field.Required(child(path, "terminationGracePeriodSeconds"), ""))
 	}
-	volumes, volumeErrs := validateVolumes(s.Volumes, meta, path.Child("volumes"))
+	volumes, volumeErrs := validateVolumes(s.Volumes, meta, child(path, "volumes"))
 	errs = append(errs, volumeErrs...)
-	errs = append(errs, validateResourceClaims(s.ResourceClaims, meta, path.Child("resourceClaims"))...)
+	errs = append(errs, validateResourceClaims(s.ResourceClaims, meta, child(path, "resourceClaims"))...)
 	claims := claimNamesOf(s.ResourceClaims)
 	k := &containerCheck{spec: s, volumes: volumes, claims: claims}
-	errs = append(errs, k.containers(path.Child("containers"))...)
-	errs = append(errs, k.initContainers(path.Child("initContainers"))...)
-	errs = append(errs, k.ephemeralContainers(path.Child("ephemeralContainers"))...)
+	errs = append(errs, k.containers(child(path, "containers"))...)
+	errs = append(errs, k.initContainers(child(path, "initContainers"))...)
+	errs = append(errs, k.ephemeralContainers(child(path, "ephemeralContainers"))...)
 	errs = append(errs, validatePodResources(s, claims, path)...)
-	errs = append(errs, validateHostNetworkPorts(s, meta != nil, path.Child("containers"))...)
-	errs = append(errs, neededOneOf(path.Child("restartPolicy"), s.RestartPolicy,
+	errs = append(errs, validateHostNetworkPorts(s, meta != nil, child(path, "containers"))...)
+	errs = append(errs, neededOneOf(child(path, "restartPolicy"), s.RestartPolicy,
 		corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever)...)
-	errs = append(errs, neededOneOf(path.Child("dnsPolicy"), s.DNSPolicy,
+	errs = append(errs, neededOneOf(child(path, "dnsPolicy"), s.DNSPolicy,
 		corev1.DNSClusterFirstWithHostNet, corev1.DNSClusterFirst, corev1.DNSDefault, corev1.DNSNone)...)
-	errs = append(errs, metav1validation.ValidateLabels(s.NodeSelector, path.Child("nodeSelector"))...)
-	errs = append(errs, validatePodSecurity(s, path.Child("securityContext"))...)
+	errs = append(errs, metav1validation.ValidateLabels(s.NodeSelector, child(path, "nodeSelector"))...)
+	errs = append(errs, validatePodSecurity(s, child(path, "securityContext"))...)
 	if value(s.ShareProcessNamespace) && s.HostPID {
-		errs = append(errs, field.Invalid(path.Child("shareProcessNamespace"), true, "ShareProcessNamespace and HostPID cannot both be enabled"))
+		errs = append(errs, field.Invalid(child(path, "shareProcessNamespace"), true, "ShareProcessNamespace and HostPID cannot both be enabled"))
 	}
-	errs = append(errs, validateAffinity(s.Affinity, path.Child("affinity"))...)
-	errs = append(errs, validateDNSConfig(s, path.Child("dnsConfig"))...)
+	errs = append(errs, validateAffinity(s.Affinity, child(path, "affinity"))...)
+	errs = append(errs, validateDNSConfig(s, child(path, "dnsConfig"))...)
 	for i, g := range s.ReadinessGates {
-		errs = append(errs, qualifiedName(path.Child("readinessGates").Index(i).Child("conditionType"), string(g.ConditionType))...)
+		errs = append(errs, qualifiedName(child(nth(child(path, "readinessGates"), i), "conditionType"), string(g.ConditionType))...)
 	}
-	errs = append(errs, validateSchedulingGates(s.SchedulingGates, path.Child("schedulingGates"))...)
-	errs = append(errs, validateSpread(s.TopologySpreadConstraints, path.Child("topologySpreadConstraints"))...)
+	errs = append(errs, validateSchedulingGates(s.SchedulingGates, child(path, "schedulingGates"))...)
+	errs = append(errs, validateSpread(s.TopologySpreadConstraints, child(path, "topologySpreadConstraints"))...)
 	errs = append(errs, validateHostProcess(s, path)...)
 	errs = append(errs, validateHostUsers(s, path)...)
 	errs = append(errs, validateHostNames(s, path)...)
 	errs = append(errs, validatePodNames(s, path)...)
 	if s.Overhead != nil {
-		errs = append(errs, validateRequirements(&corev1.ResourceRequirements{Limits: s.Overhead}, containerResource, claimNames{}, path.Child("overhead"))...)
+		errs = append(errs, validateRequirements(&corev1.ResourceRequirements{Limits: s.Overhead}, containerResource, claimNames{}, child(path, "overhead"))...)
 	}
 	errs = append(errs, validateOS(s, path)...)
 	return append(errs, validateFileKeyVolumes(s, path)...)
@@ -120,40 +120,40 @@ func validatePodSpec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Pat
 func validatePodNames(s *corev1.PodSpec, path *field.Path) errorList {
 	var errs errorList
 	if s.ServiceAccountName != "" {
-		errs = append(errs, objectName(path.Child("serviceAccountName"), s.ServiceAccountName, apivalidation.ValidateServiceAccountName)...)
+		errs = append(errs, objectName(child(path, "serviceAccountName"), s.ServiceAccountName, apivalidation.ValidateServiceAccountName)...)
 	}
 	if s.DeprecatedServiceAccount != s.ServiceAccountName {
-		errs = append(errs, field.Invalid(path.Child("deprecatedServiceAccount"), s.DeprecatedServiceAccount,
+		errs = append(errs, field.Invalid(child(path, "deprecatedServiceAccount"), s.DeprecatedServiceAccount,
 			fmt.Sprintf("must be the same as serviceAccountName: %q", s.ServiceAccountName)))
 	}
 	if s.NodeName != "" {
-		errs = append(errs, objectName(path.Child("nodeName"), s.NodeName, apivalidation.NameIsDNSSubdomain)...)
+		errs = append(errs, objectName(child(path, "nodeName"), s.NodeName, apivalidation.NameIsDNSSubdomain)...)
 	}
 	if d := s.ActiveDeadlineSeconds; d != nil {
-		errs = append(errs, within(path.Child("activeDeadlineSeconds"), *d, 1, math.MaxInt32)...)
+		errs = append(errs, within(child(path, "activeDeadlineSeconds"), *d, 1, math.MaxInt32)...)
 	}
 	if s.Hostname != "" {
-		errs = append(errs, dnsLabel(path.Child("hostname"), s.Hostname)...)
+		errs = append(errs, dnsLabel(child(path, "hostname"), s.Hostname)...)
 	}
 	if s.Subdomain != "" {
-		errs = append(errs, dnsLabel(path.Child("subdomain"), s.Subdomain)...)
+		errs = append(errs, dnsLabel(child(path, "subdomain"), s.Subdomain)...)
 	}
-	errs = append(errs, validateTolerations(s.Tolerations, path.Child("tolerations"))...)
+	errs = append(errs, validateTolerations(s.Tolerations, child(path, "tolerations"))...)
 	for i, a := range s.HostAliases {
-		at := path.Child("hostAliases").Index(i)
-		errs = append(errs, anIP(at.Child("ip"), a.IP)...)
+		at := nth(child(path, "hostAliases"), i)
+		errs = append(errs, anIP(child(at, "ip"), a.IP)...)
 		for j, name := range a.Hostnames {
-			errs = append(errs, dnsSubdomain(at.Child("hostnames").Index(j), name)...)
+			errs = append(errs, dnsSubdomain(nth(child(at, "hostnames"), j), name)...)
 		}
 	}
 	if s.PriorityClassName != "" {
-		errs = append(errs, objectName(path.Child("priorityClassName"), s.PriorityClassName, apivalidation.NameIsDNSSubdomain)...)
+		errs = append(errs, objectName(child(path, "priorityClassName"), s.PriorityClassName, apivalidation.NameIsDNSSubdomain)...)
 	}
 	if n := s.RuntimeClassName; n != nil {
-		errs = append(errs, objectName(path.Child("runtimeClassName"), *n, apivalidation.NameIsDNSSubdomain)...)
+		errs = append(errs, objectName(child(path, "runtimeClassName"), *n, apivalidation.NameIsDNSSubdomain)...)
 	}
 	if p := s.PreemptionPolicy; p != nil {
-		errs = append(errs, neededOneOf(path.Child("preemptionPolicy"), *p, corev1.PreemptLowerPriority, corev1.PreemptNever)...)
+		errs = append(errs, neededOneOf(child(path, "preemptionPolicy"), *p, corev1.PreemptLowerPriority, corev1.PreemptNever)...)
 	}
 	return errs
 }
@@ -167,7 +167,7 @@ func validateHostNetworkPorts(s *corev1.PodSpec, always bool, path *field.Path) 
 	for i, c := range s.Containers {
 		for j, p := range c.Ports {
 			if p.HostPort != p.ContainerPort && (always || p.HostPort != 0) {
-				errs = append(errs, field.Invalid(path.Index(i).Child("ports").Index(j).Child("hostPort"), p.HostPort,
+				errs = append(errs, field.Invalid(child(nth(child(nth(path, i), "ports"), j), "hostPort"), p.HostPort,
 					"must match `containerPort` when `hostNetwork` is true"))
 			}
 		}
@@ -185,16 +185,16 @@ func validateDNSConfig(s *corev1.PodSpec, at *field.Path) errorList {
 		return nil
 	}
 	if s.DNSPolicy == corev1.DNSNone && len(c.Nameservers) == 0 {
-		return errorList{field.Required(at.Child("nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None")}
+		return errorList{field.Required(child(at, "nameservers"), "must provide at least one DNS nameserver when `dnsPolicy` is None")}
 	}
 	var errs errorList
 	if len(c.Nameservers) > mostNameservers {
-		errs = append(errs, field.Invalid(at.Child("nameservers"), c.Nameservers, fmt.Sprintf("must not have more than %v nameservers", mostNameservers)))
+		errs = append(errs, field.Invalid(child(at, "nameservers"), c.Nameservers, fmt.Sprintf("must not have more than %v nameservers", mostNameservers)))
 	}
 	for i, ip := range c.Nameservers {
-		errs = append(errs, anIP(at.Child("nameservers").Index(i), ip)...)
+		errs = append(errs, anIP(nth(child(at, "nameservers"), i), ip)...)
 	}
-	searches := at.Child("searches")
+	searches := child(at, "searches")
 	if len(c.Searches) > mostSearches {
 		errs = append(errs, field.Invalid(searches, c.Searches, fmt.Sprintf("must not have more than %v search paths", mostSearches)))
 	}
@@ -206,11 +206,11 @@ func validateDNSConfig(s *corev1.PodSpec, at *field.Path) errorList {
 			continue
 		}
 		search = strings.TrimSuffix(search, ".")
-		errs = append(errs, invalidEach(searches.Index(i), search, validation.IsDNS1123SubdomainWithUnderscore(search))...)
+		errs = append(errs, invalidEach(nth(searches, i), search, validation.IsDNS1123SubdomainWithUnderscore(search))...)
 	}
 	for i, o := range c.Options {
 		if o.Name == "" {
-			errs = append(errs, field.Required(at.Child("options").Index(i), "must not be empty"))
+			errs = append(errs, field.Required(nth(child(at, "options"), i), "must not be empty"))
 		}
 	}
 	return errs

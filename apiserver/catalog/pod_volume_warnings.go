@@ -12,7 +12,7 @@ import (
 func podVolumeWarnings(volumes []corev1.Volume, path *field.Path) []string {
 	var out []string
 	for i, v := range volumes {
-		at := path.Index(i)
+		at := nth(path, i)
 		for _, p := range []struct {
 			set        bool
 			name, text string
@@ -26,17 +26,17 @@ func podVolumeWarnings(volumes []corev1.Volume, path *field.Path) []string {
 			{v.Glusterfs != nil, "glusterfs", "deprecated in v1.25, non-functional in v1.26+"},
 		} {
 			if p.set {
-				out = append(out, fmt.Sprintf("%s: %s", at.Child(p.name), p.text))
+				out = append(out, fmt.Sprintf("%s: %s", child(at, p.name), p.text))
 			}
 		}
 		if v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate != nil {
-			out = append(out, claimSpecWarnings(&v.Ephemeral.VolumeClaimTemplate.Spec, at.Child("ephemeral", "volumeClaimTemplate", "spec"))...)
+			out = append(out, claimSpecWarnings(&v.Ephemeral.VolumeClaimTemplate.Spec, child(at, "ephemeral", "volumeClaimTemplate", "spec"))...)
 		}
 		if v.CephFS != nil {
-			out = append(out, fmt.Sprintf("%s: deprecated in v1.28, non-functional in v1.31+", at.Child("cephfs")))
+			out = append(out, fmt.Sprintf("%s: deprecated in v1.28, non-functional in v1.31+", child(at, "cephfs")))
 		}
 		if v.RBD != nil {
-			out = append(out, fmt.Sprintf("%s: deprecated in v1.28, non-functional in v1.31+", at.Child("rbd")))
+			out = append(out, fmt.Sprintf("%s: deprecated in v1.28, non-functional in v1.31+", child(at, "rbd")))
 		}
 	}
 	for _, v := range volumes {

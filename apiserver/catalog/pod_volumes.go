@@ -26,17 +26,17 @@ func validateVolumes(volumes []corev1.Volume, meta *metav1.ObjectMeta, path *fie
 	}
 	known := volumesByName{}
 	for i := range volumes {
-		v, at := &volumes[i], path.Index(i)
-		wrong := append(validateVolumeSource(v, meta, at), neededLabel(at.Child("name"), v.Name)...)
+		v, at := &volumes[i], nth(path, i)
+		wrong := append(validateVolumeSource(v, meta, at), neededLabel(child(at, "name"), v.Name)...)
 		if known[v.Name] != nil {
-			wrong = append(wrong, field.Duplicate(at.Child("name"), v.Name))
+			wrong = append(wrong, field.Duplicate(child(at, "name"), v.Name))
 		}
 		if len(wrong) == 0 {
 			known[v.Name] = &v.VolumeSource
 		}
 		errs = append(errs, wrong...)
 		if claim := v.PersistentVolumeClaim; claim != nil && created[claim.ClaimName] {
-			errs = append(errs, field.Invalid(at.Child("persistentVolumeClaim", "claimName"), claim.ClaimName,
+			errs = append(errs, field.Invalid(child(at, "persistentVolumeClaim", "claimName"), claim.ClaimName,
 				"must not reference a PVC that gets created for an ephemeral volume"))
 		}
 	}
@@ -54,7 +54,7 @@ func validateVolumeSource(v *corev1.Volume, meta *metav1.ObjectMeta, at *field.P
 	source(s, v.NFS, "nfs", validateNFS)
 	source(s, v.ISCSI, "iscsi", validateISCSI)
 	if v.ISCSI != nil && !iscsiNameFits(v.Name, v.ISCSI.TargetPortal, v.ISCSI.InitiatorName) {
-		s.errs = append(s.errs, field.Invalid(at.Child("name"), v.Name, iscsiNameTooLong))
+		s.errs = append(s.errs, field.Invalid(child(at, "name"), v.Name, iscsiNameTooLong))
 	}
 	source(s, v.Glusterfs, "glusterfs", validateGlusterfs)
 	source(s, v.Flocker, "flocker", validateFlocker)
@@ -85,44 +85,44 @@ func validateVolumeSource(v *corev1.Volume, meta *metav1.ObjectMeta, at *field.P
 
 func validateEmptyDir(v *corev1.EmptyDirVolumeSource, at *field.Path) errorList {
 	if v.SizeLimit != nil && v.SizeLimit.Sign() < 0 {
-		return errorList{field.Forbidden(at.Child("sizeLimit"), "SizeLimit field must be a valid resource quantity")}
+		return errorList{field.Forbidden(child(at, "sizeLimit"), "SizeLimit field must be a valid resource quantity")}
 	}
 	return nil
 }
 
 func validateSecretVolume(v *corev1.SecretVolumeSource, at *field.Path) errorList {
-	errs := needed(at.Child("secretName"), v.SecretName)
-	errs = append(errs, fileMode(at.Child("defaultMode"), v.DefaultMode)...)
-	return append(errs, validateItems(v.Items, at.Child("items"))...)
+	errs := needed(child(at, "secretName"), v.SecretName)
+	errs = append(errs, fileMode(child(at, "defaultMode"), v.DefaultMode)...)
+	return append(errs, validateItems(v.Items, child(at, "items"))...)
 }
 
 func validateConfigMapVolume(v *corev1.ConfigMapVolumeSource, at *field.Path) errorList {
-	errs := needed(at.Child("name"), v.Name)
-	errs = append(errs, fileMode(at.Child("defaultMode"), v.DefaultMode)...)
-	return append(errs, validateItems(v.Items, at.Child("items"))...)
+	errs := needed(child(at, "name"), v.Name)
+	errs = append(errs, fileMode(child(at, "defaultMode"), v.DefaultMode)...)
+	return append(errs, validateItems(v.Items, child(at, "items"))...)
 }
 
 func validateItems(items []corev1.KeyToPath, path *field.Path) errorList {
 	var errs errorList
 	for i := range items {
-		errs = append(errs, validateItem(&items[i], path.Index(i))...)
+		errs = append(errs, validateItem(&items[i], nth(path, i))...)
 	}
 	return errs
 }
 
 // validateItem checks which file a key becomes.
 func validateItem(item *corev1.KeyToPath, at *field.Path) errorList {
-	errs := append(needed(at.Child("key"), item.Key), needed(at.Child("path"), item.Path)...)
-	errs = append(errs, ownPath(at.Child("path"), item.Path)...)
-	return append(errs, fileMode(at.Child("mode"), item.Mode)...)
+	errs := append(needed(child(at, "key"), item.Key), needed(child(at, "path"), item.Path)...)
+	errs = append(errs, ownPath(child(at, "path"), item.Path)...)
+	return append(errs, fileMode(child(at, "mode"), item.Mode)...)
 }
 
 func validateClaimVolume(v *corev1.PersistentVolumeClaimVolumeSource, at *field.Path) errorList {
-	return needed(at.Child("claimName"), v.ClaimName)
+	return needed(child(at, "claimName"), v.ClaimName)
 }
 
 func validateDownwardVolume(v *corev1.DownwardAPIVolumeSource, at *field.Path) errorList {
-	errs := fileMode(at.Child("defaultMode"), v.DefaultMode)
+	errs := fileMode(child(at, "defaultMode"), v.DefaultMode)
 	for i := range v.Items {
 		errs = append(errs, validateDownwardFile(&v.Items[i], at)...)
 	}
@@ -131,10 +131,10 @@ func validateDownwardVolume(v *corev1.DownwardAPIVolumeSource, at *field.Path) e
 
 // validateDownwardFile checks a file that holds a fact about its own pod.
 func validateDownwardFile(f *corev1.DownwardAPIVolumeFile, at *field.Path) errorList {
-	errs := append(needed(at.Child("path"), f.Path), ownPath(at.Child("path"), f.Path)...)
+	errs := append(needed(child(at, "path"), f.Path), ownPath(child(at, "path"), f.Path)...)
 	switch {
 	case f.FieldRef != nil:
-		errs = append(errs, validateFieldRef(f.FieldRef, at.Child("fieldRef"),
+		errs = append(errs, validateFieldRef(f.FieldRef, child(at, "fieldRef"),
 			"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")...)
 		if f.ResourceFieldRef != nil {
 			errs = append(errs, field.Invalid(at, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"))
@@ -142,26 +142,26 @@ func validateDownwardFile(f *corev1.DownwardAPIVolumeFile, at *field.Path) error
 	case f.ResourceFieldRef == nil:
 		errs = append(errs, field.Required(at, "one of fieldRef and resourceFieldRef is required"))
 	case f.ResourceFieldRef.ContainerName == "":
-		ref := at.Child("resourceFieldRef")
-		errs = append(errs, field.Required(ref.Child("containerName"), ""))
+		ref := child(at, "resourceFieldRef")
+		errs = append(errs, field.Required(child(ref, "containerName"), ""))
 		errs = append(errs, validateDivisor(f.ResourceFieldRef, ref)...)
 	default:
-		errs = append(errs, validateResourceRef(f.ResourceFieldRef, at.Child("resourceFieldRef"))...)
+		errs = append(errs, validateResourceRef(f.ResourceFieldRef, child(at, "resourceFieldRef"))...)
 	}
-	return append(errs, fileMode(at.Child("mode"), f.Mode)...)
+	return append(errs, fileMode(child(at, "mode"), f.Mode)...)
 }
 
 func validateEphemeralVolume(v *corev1.EphemeralVolumeSource, at *field.Path) errorList {
 	t := v.VolumeClaimTemplate
-	at = at.Child("volumeClaimTemplate")
+	at = child(at, "volumeClaimTemplate")
 	if t == nil {
 		return errorList{field.Required(at, "")}
 	}
-	meta := at.Child("metadata")
-	errs := apivalidation.ValidateAnnotations(t.Annotations, meta.Child("annotations"))
-	errs = append(errs, metav1validation.ValidateLabels(t.Labels, meta.Child("labels"))...)
+	meta := child(at, "metadata")
+	errs := apivalidation.ValidateAnnotations(t.Annotations, child(meta, "annotations"))
+	errs = append(errs, metav1validation.ValidateLabels(t.Labels, child(meta, "labels"))...)
 	errs = append(errs, onlyFields(t.ObjectMeta, meta, "cannot be set", "Annotations", "Labels")...)
-	return append(errs, validateClaimSpec(&t.Spec, at.Child("spec"))...)
+	return append(errs, validateClaimSpec(&t.Spec, child(at, "spec"))...)
 }
 
 // ephemeralName checks the name of the claim that will be made for a volume.
@@ -172,11 +172,11 @@ func ephemeralName(volume string, meta *metav1.ObjectMeta, at *field.Path) error
 	var errs errorList
 	claim := meta.Name + "-" + volume
 	for _, text := range apivalidation.NameIsDNSSubdomain(claim, false) {
-		errs = append(errs, field.Invalid(at.Child("name"), volume, fmt.Sprintf("PVC name %q: %v", claim, text)))
+		errs = append(errs, field.Invalid(child(at, "name"), volume, fmt.Sprintf("PVC name %q: %v", claim, text)))
 	}
 	return errs
 }
 
 func validateImageVolume(v *corev1.ImageVolumeSource, at *field.Path) errorList {
-	return append(needed(at.Child("reference"), v.Reference), validatePullPolicy(v.PullPolicy, at.Child("pullPolicy"))...)
+	return append(needed(child(at, "reference"), v.Reference), validatePullPolicy(v.PullPolicy, child(at, "pullPolicy"))...)
 }

@@ -14,21 +14,21 @@ import (
 // Source of the sentences: k8s.io/kubernetes/pkg/api/pod/warnings.go.
 
 // podWarnings are for new pods only: what a pod is changes little later.
-func podWarnings(p, old *corev1.Pod) []string {
+func podWarnings(p, old *corev1.Pod, root *field.Path) []string {
 	if old != nil {
 		return nil
 	}
 	var out []string
-	for c := range allContainers(&p.Spec, nil) {
+	for c := range allContainers(&p.Spec, nowhere) {
 		v, ok := p.Annotations[appArmorPrefix+c.Name]
 		if ok && adoptsAppArmor(c, &p.Spec, appArmorField(v)) {
-			out = append(out, useAppArmorField(field.NewPath("metadata", "annotations"), c.Name))
+			out = append(out, useAppArmorField(child(root, "metadata", "annotations"), c.Name))
 		}
 	}
 	if texts := validation.IsDNS1123Label(p.Name); len(texts) > 0 {
 		out = append(out, fmt.Sprintf("metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: %v", texts))
 	}
-	return append(out, podSpecWarnings(&p.Spec, p.Annotations, nil)...)
+	return append(out, podSpecWarnings(&p.Spec, p.Annotations, false, root)...)
 }
 
 func ownAppArmor(c *corev1.Container) *corev1.AppArmorProfile {
@@ -46,7 +46,7 @@ func podAppArmor(s *corev1.PodSpec) *corev1.AppArmorProfile {
 }
 
 func useAppArmorField(annotations *field.Path, container string) string {
-	return fmt.Sprintf(`%s: deprecated since v1.30; use the "appArmorProfile" field instead`, annotations.Key(appArmorPrefix+container))
+	return fmt.Sprintf(`%s: deprecated since v1.30; use the "appArmorProfile" field instead`, keyed(annotations, appArmorPrefix+container))
 }
 
 // adoptsAppArmor tells whether a container has got its profile from an annotation, or the annotation says nothing.
@@ -61,26 +61,26 @@ func adoptsAppArmor(c *corev1.Container, s *corev1.PodSpec, annotated *corev1.Ap
 	return equality.Semantic.DeepEqual(own, annotated) && !equality.Semantic.DeepEqual(own, podAppArmor(s))
 }
 
-// podSpecWarnings are those about what pods and templates have; path is the template's, nil for a pod.
-func podSpecWarnings(s *corev1.PodSpec, annotations map[string]string, path *field.Path) []string {
-	spec := path.Child("spec")
+// podSpecWarnings are those about what pods and templates have; path is theirs.
+func podSpecWarnings(s *corev1.PodSpec, annotations map[string]string, template bool, path *field.Path) []string {
+	spec := child(path, "spec")
 	var out []string
 	warn := func(at fmt.Stringer, text string, args ...any) {
 		out = append(out, at.String()+": "+fmt.Sprintf(text, args...))
 	}
 	for k := range sorted(s.NodeSelector) {
 		if text := oldNodeLabel(k); text != "" {
-			warn(spec.Child("nodeSelector").Key(k), "%s", text)
+			warn(keyed(child(spec, "nodeSelector"), k), "%s", text)
 		}
 	}
-	out = append(out, nodeAffinityWarnings(s.Affinity, spec.Child("affinity"))...)
+	out = append(out, nodeAffinityWarnings(s.Affinity, child(spec, "affinity"))...)
 	for i, c := range s.TopologySpreadConstraints {
-		at := spec.Child("topologySpreadConstraints").Index(i)
+		at := nth(child(spec, "topologySpreadConstraints"), i)
 		if text := oldNodeLabel(c.TopologyKey); text != "" {
-			warn(at.Child("topologyKey"), "%s is %s", c.TopologyKey, text)
+			warn(child(at, "topologyKey"), "%s is %s", c.TopologyKey, text)
 		}
 		if c.LabelSelector == nil {
-			warn(at.Child("labelSelector"), "a null labelSelector results in matching no pod")
+			warn(child(at, "labelSelector"), "a null labelSelector results in matching no pod")
 		}
 	}
 	for _, a := range []struct{ key, use string }{
@@ -89,44 +89,44 @@ func podSpecWarnings(s *corev1.PodSpec, annotations map[string]string, path *fie
 		{"security.alpha.kubernetes.io/unsafe-sysctls", `non-functional in v1.11+; use the "sysctls" field instead`},
 	} {
 		if _, ok := annotations[a.key]; ok {
-			warn(path.Child("metadata", "annotations").Key(a.key), "%s", a.use)
+			warn(keyed(child(path, "metadata", "annotations"), a.key), "%s", a.use)
 		}
 	}
-	out = append(out, podVolumeWarnings(s.Volumes, spec.Child("volumes"))...)
+	out = append(out, podVolumeWarnings(s.Volumes, child(spec, "volumes"))...)
 	out = append(out, podListWarnings(s, spec)...)
-	out = append(out, fractionWarnings(s.Overhead, spec.Child("overhead"), corev1.ResourceMemory, corev1.ResourceEphemeralStorage)...)
+	out = append(out, fractionWarnings(s.Overhead, child(spec, "overhead"), corev1.ResourceMemory, corev1.ResourceEphemeralStorage)...)
 	if _, ok := annotations[seccompOfPod]; ok && (s.SecurityContext == nil || s.SecurityContext.SeccompProfile == nil) {
-		warn(path.Child("metadata", "annotations").Key(seccompOfPod), `non-functional in v1.27+; use the "seccompProfile" field instead`)
+		warn(keyed(child(path, "metadata", "annotations"), seccompOfPod), `non-functional in v1.27+; use the "seccompProfile" field instead`)
 	}
 	for c, at := range allContainers(s, spec) {
 		if key := seccompContainerPrefix + c.Name; c.SecurityContext == nil || c.SecurityContext.SeccompProfile == nil {
 			if _, ok := annotations[key]; ok {
-				warn(path.Child("metadata", "annotations").Key(key), `non-functional in v1.27+; use the "seccompProfile" field instead`)
+				warn(keyed(child(path, "metadata", "annotations"), key), `non-functional in v1.27+; use the "seccompProfile" field instead`)
 			}
 		}
-		if v, ok := annotations[appArmorPrefix+c.Name]; ok && path != nil && ownAppArmor(c) == nil {
+		if v, ok := annotations[appArmorPrefix+c.Name]; ok && template && ownAppArmor(c) == nil {
 			if pod := podAppArmor(s); pod == nil || !equality.Semantic.DeepEqual(pod, appArmorField(v)) {
-				out = append(out, useAppArmorField(path.Child("metadata", "annotations"), c.Name))
+				out = append(out, useAppArmorField(child(path, "metadata", "annotations"), c.Name))
 			}
 		}
 		for _, r := range []corev1.ResourceName{corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
-			out = append(out, fractionWarnings(c.Resources.Limits, at.Child("resources", "limits"), r)...)
-			out = append(out, fractionWarnings(c.Resources.Requests, at.Child("resources", "requests"), r)...)
+			out = append(out, fractionWarnings(c.Resources.Limits, child(at, "resources", "limits"), r)...)
+			out = append(out, fractionWarnings(c.Resources.Requests, child(at, "resources", "requests"), r)...)
 		}
-		out = append(out, envWarnings(c.Env, at.Child("env"))...)
+		out = append(out, envWarnings(c.Env, child(at, "env"))...)
 	}
 	out = append(out, portWarnings(s, spec)...)
 	if g := s.TerminationGracePeriodSeconds; g != nil && *g < 0 {
-		warn(spec.Child("terminationGracePeriodSeconds"), "must be >= 0; negative values are invalid and will be treated as 1")
+		warn(child(spec, "terminationGracePeriodSeconds"), "must be >= 0; negative values are invalid and will be treated as 1")
 	}
-	out = append(out, podAffinityWarnings(s.Affinity, spec.Child("affinity"))...)
+	out = append(out, podAffinityWarnings(s.Affinity, child(spec, "affinity"))...)
 	if s.DNSConfig != nil {
 		for i, ip := range s.DNSConfig.Nameservers {
-			out = append(out, validation.GetWarningsForIP(spec.Child("dnsConfig", "nameservers").Index(i), ip)...)
+			out = append(out, validation.GetWarningsForIP(nth(child(spec, "dnsConfig", "nameservers"), i), ip)...)
 		}
 	}
 	for i, a := range s.HostAliases {
-		out = append(out, validation.GetWarningsForIP(spec.Child("hostAliases").Index(i).Child("ip"), a.IP)...)
+		out = append(out, validation.GetWarningsForIP(child(nth(child(spec, "hostAliases"), i), "ip"), a.IP)...)
 	}
 	return out
 }
@@ -157,16 +157,16 @@ func oldNodeLabel(key string) string {
 func nodeTermWarnings(t *corev1.NodeSelectorTerm, how strength, path *field.Path) []string {
 	var out []string
 	for i, e := range t.MatchExpressions {
-		at := path.Child("matchExpressions").Index(i)
+		at := nth(child(path, "matchExpressions"), i)
 		if text := oldNodeLabel(e.Key); text != "" {
-			out = append(out, fmt.Sprintf("%s: %s is %s", at.Child("key"), e.Key, text))
+			out = append(out, fmt.Sprintf("%s: %s is %s", child(at, "key"), e.Key, text))
 		}
 		if how == demanded {
 			continue
 		}
 		for j, v := range e.Values {
 			for _, text := range validation.IsValidLabelValue(v) {
-				out = append(out, fmt.Sprintf("%s: %s is invalid, %s", at.Child("values").Index(j), v, text))
+				out = append(out, fmt.Sprintf("%s: %s is invalid, %s", nth(child(at, "values"), j), v, text))
 			}
 		}
 	}
@@ -178,16 +178,16 @@ func nodeAffinityWarnings(a *corev1.Affinity, path *field.Path) []string {
 		return nil
 	}
 	var out []string
-	path = path.Child("nodeAffinity")
+	path = child(path, "nodeAffinity")
 	if r := a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution; r != nil {
 		for i := range r.NodeSelectorTerms {
 			out = append(out, nodeTermWarnings(&r.NodeSelectorTerms[i], demanded,
-				path.Child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms").Index(i))...)
+				nth(child(path, "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"), i))...)
 		}
 	}
 	for i := range a.NodeAffinity.PreferredDuringSchedulingIgnoredDuringExecution {
 		out = append(out, nodeTermWarnings(&a.NodeAffinity.PreferredDuringSchedulingIgnoredDuringExecution[i].Preference, preferable,
-			path.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i).Child("preference"))...)
+			child(nth(child(path, "preferredDuringSchedulingIgnoredDuringExecution"), i), "preference"))...)
 	}
 	return out
 }
@@ -201,20 +201,20 @@ func podAffinityWarnings(a *corev1.Affinity, path *field.Path) []string {
 		const text = "%s: a null labelSelector results in matching no pod"
 		for i, t := range required {
 			if t.LabelSelector == nil {
-				out = append(out, fmt.Sprintf(text, path.Child("requiredDuringSchedulingIgnoredDuringExecution").Index(i).Child("labelSelector")))
+				out = append(out, fmt.Sprintf(text, child(nth(child(path, "requiredDuringSchedulingIgnoredDuringExecution"), i), "labelSelector")))
 			}
 		}
 		for i, t := range preferred {
 			if t.PodAffinityTerm.LabelSelector == nil {
-				out = append(out, fmt.Sprintf(text, path.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i).Child("podAffinityTerm", "labelSelector")))
+				out = append(out, fmt.Sprintf(text, child(nth(child(path, "preferredDuringSchedulingIgnoredDuringExecution"), i), "podAffinityTerm", "labelSelector")))
 			}
 		}
 	}
 	if p := a.PodAffinity; p != nil {
-		terms(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution, path.Child("podAffinity"))
+		terms(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution, child(path, "podAffinity"))
 	}
 	if p := a.PodAntiAffinity; p != nil {
-		terms(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution, path.Child("podAntiAffinity"))
+		terms(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution, child(path, "podAntiAffinity"))
 	}
 	return out
 }
@@ -224,20 +224,20 @@ func podListWarnings(s *corev1.PodSpec, spec *field.Path) []string {
 	seen := map[string]bool{}
 	for i, a := range s.HostAliases {
 		if seen[a.IP] {
-			out = append(out, fmt.Sprintf("%s: duplicate ip %q", spec.Child("hostAliases").Index(i).Child("ip"), a.IP))
+			out = append(out, fmt.Sprintf("%s: duplicate ip %q", child(nth(child(spec, "hostAliases"), i), "ip"), a.IP))
 		}
 		seen[a.IP] = true
 	}
 	clear(seen)
 	for i, r := range s.ImagePullSecrets {
 		if seen[r.Name] {
-			out = append(out, fmt.Sprintf("%s: duplicate name %q", spec.Child("imagePullSecrets").Index(i).Child("name"), r.Name))
+			out = append(out, fmt.Sprintf("%s: duplicate name %q", child(nth(child(spec, "imagePullSecrets"), i), "name"), r.Name))
 		}
 		seen[r.Name] = true
 	}
 	for i, r := range s.ImagePullSecrets {
 		if r.Name == "" {
-			out = append(out, fmt.Sprintf("%s: invalid empty name %q", spec.Child("imagePullSecrets").Index(i).Child("name"), r.Name))
+			out = append(out, fmt.Sprintf("%s: invalid empty name %q", child(nth(child(spec, "imagePullSecrets"), i), "name"), r.Name))
 		}
 	}
 	return out
@@ -254,7 +254,7 @@ func envWarnings(vars []corev1.EnvVar, path *field.Path) []string {
 			continue
 		}
 		if ref := "$(" + v.Name + ")"; v.ValueFrom != nil || v.Value == ref || !strings.Contains(v.Value, ref) {
-			out = append(out, fmt.Sprintf("%s: hides previous definition of %q, which may be dropped when using apply", path.Index(i), v.Name))
+			out = append(out, fmt.Sprintf("%s: hides previous definition of %q, which may be dropped when using apply", nth(path, i), v.Name))
 		}
 	}
 	return out
@@ -270,7 +270,7 @@ func portWarnings(s *corev1.PodSpec, spec *field.Path) []string {
 	byNumber, byName := map[string][]place{}, map[string]*field.Path{}
 	for c, path := range allContainers(s, spec) {
 		for i, p := range c.Ports {
-			at := path.Child("ports").Index(i)
+			at := nth(child(path, "ports"), i)
 			if p.HostIP != "" && p.HostPort == 0 {
 				out = append(out, fmt.Sprintf("%s: hostIP set without hostPort: %+v", at, p))
 			}
@@ -291,7 +291,7 @@ func portWarnings(s *corev1.PodSpec, spec *field.Path) []string {
 	}
 	for c, path := range allContainers(s, spec) {
 		for i, p := range c.Ports {
-			at := path.Child("ports").Index(i)
+			at := nth(child(path, "ports"), i)
 			if first := byName[p.Name]; first != nil {
 				out = append(out, fmt.Sprintf("%s: duplicate port name %q with %s, services and probes that select ports by name will use %s", at, p.Name, first, first))
 			} else if p.Name != "" {

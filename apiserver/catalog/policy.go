@@ -51,33 +51,33 @@ func policyKinds() []*Kind {
 
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/policy/validation.
 
-func validateBudget(b *disruptionBudget) errorList {
-	s, path := &b.Spec, field.NewPath("spec")
+func validateBudget(b *disruptionBudget, root *field.Path) errorList {
+	s, path := &b.Spec, child(root, "spec")
 	var errs errorList
 	if s.MinAvailable != nil && s.MaxUnavailable != nil {
 		errs = append(errs, field.Invalid(path, internalForm(s), "minAvailable and maxUnavailable cannot be both set"))
 	}
 	if n := s.MinAvailable; n != nil {
-		errs = append(errs, validateIntOrPercent(*n, path.Child("minAvailable"))...)
-		errs = append(errs, atMost100Percent(*n, path.Child("minAvailable"))...)
+		errs = append(errs, validateIntOrPercent(*n, child(path, "minAvailable"))...)
+		errs = append(errs, atMost100Percent(*n, child(path, "minAvailable"))...)
 	}
 	if n := s.MaxUnavailable; n != nil {
-		errs = append(errs, validateIntOrPercent(*n, path.Child("maxUnavailable"))...)
-		errs = append(errs, atMost100Percent(*n, path.Child("maxUnavailable"))...)
+		errs = append(errs, validateIntOrPercent(*n, child(path, "maxUnavailable"))...)
+		errs = append(errs, atMost100Percent(*n, child(path, "maxUnavailable"))...)
 	}
-	errs = append(errs, metav1validation.ValidateLabelSelector(s.Selector, metav1validation.LabelSelectorValidationOptions{}, path.Child("selector"))...)
+	errs = append(errs, metav1validation.ValidateLabelSelector(s.Selector, metav1validation.LabelSelectorValidationOptions{}, child(path, "selector"))...)
 	known := []policyv1.UnhealthyPodEvictionPolicyType{policyv1.AlwaysAllow, policyv1.IfHealthyBudget}
 	if p := s.UnhealthyPodEvictionPolicy; p != nil && !slices.Contains(known, *p) {
-		errs = append(errs, field.NotSupported(path.Child("unhealthyPodEvictionPolicy"), *p, known))
+		errs = append(errs, field.NotSupported(child(path, "unhealthyPodEvictionPolicy"), *p, known))
 	}
 	return errs
 }
 
-func validateBudgetStatus(b, _ *disruptionBudget) errorList {
-	s, path := b.Status, field.NewPath("status")
-	errs := metav1validation.ValidateConditions(s.Conditions, path.Child("conditions"))
-	errs = append(errs, nonNegative(path.Child("disruptionsAllowed"), s.DisruptionsAllowed)...)
-	errs = append(errs, nonNegative(path.Child("currentHealthy"), s.CurrentHealthy)...)
-	errs = append(errs, nonNegative(path.Child("desiredHealthy"), s.DesiredHealthy)...)
-	return append(errs, nonNegative(path.Child("expectedPods"), s.ExpectedPods)...)
+func validateBudgetStatus(b, _ *disruptionBudget, root *field.Path) errorList {
+	s, path := b.Status, child(root, "status")
+	errs := metav1validation.ValidateConditions(s.Conditions, child(path, "conditions"))
+	errs = append(errs, nonNegative(child(path, "disruptionsAllowed"), s.DisruptionsAllowed)...)
+	errs = append(errs, nonNegative(child(path, "currentHealthy"), s.CurrentHealthy)...)
+	errs = append(errs, nonNegative(child(path, "desiredHealthy"), s.DesiredHealthy)...)
+	return append(errs, nonNegative(child(path, "expectedPods"), s.ExpectedPods)...)
 }

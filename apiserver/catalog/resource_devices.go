@@ -11,11 +11,11 @@ import (
 
 // validateDeviceClass checks how devices are selected and configured. Whether an expression can be parsed is checked, and not
 // whether what it mentions is there.
-func validateDeviceClass(c *resourcev1.DeviceClass) errorList {
-	at := field.NewPath("spec")
-	errs := validateDeviceSelectors(c.Spec.Selectors, at.Child("selectors"))
+func validateDeviceClass(c *resourcev1.DeviceClass, root *field.Path) errorList {
+	at := child(root, "spec")
+	errs := validateDeviceSelectors(c.Spec.Selectors, child(at, "selectors"))
 	for i, config := range c.Spec.Config {
-		errs = append(errs, validateOpaque(config.Opaque, at.Child("config").Index(i).Child("opaque"))...)
+		errs = append(errs, validateOpaque(config.Opaque, child(nth(child(at, "config"), i), "opaque"))...)
 	}
 	return errs
 }
@@ -23,7 +23,7 @@ func validateDeviceClass(c *resourcev1.DeviceClass) errorList {
 func validateDeviceSelectors(selectors []resourcev1.DeviceSelector, at *field.Path) errorList {
 	var errs errorList
 	for i, s := range selectors {
-		cel := at.Index(i).Child("cel")
+		cel := child(nth(at, i), "cel")
 		if s.CEL == nil {
 			errs = append(errs, field.Required(cel, ""))
 			continue
@@ -34,7 +34,7 @@ func validateDeviceSelectors(selectors []resourcev1.DeviceSelector, at *field.Pa
 			continue
 		}
 		if _, wrong := env.Parse(s.CEL.Expression); wrong.Err() != nil {
-			errs = append(errs, field.Invalid(cel.Child("expression"), s.CEL.Expression, "compilation failed: "+wrong.String()))
+			errs = append(errs, field.Invalid(child(cel, "expression"), s.CEL.Expression, "compilation failed: "+wrong.String()))
 		}
 	}
 	return errs
@@ -44,12 +44,12 @@ func validateOpaque(o *resourcev1.OpaqueDeviceConfiguration, at *field.Path) err
 	if o == nil {
 		return errorList{field.Required(at, "")}
 	}
-	errs := required(at.Child("driver"), o.Driver == "")
+	errs := required(child(at, "driver"), o.Driver == "")
 	if o.Driver != "" {
-		errs = append(errs, dnsSubdomain(at.Child("driver"), strings.ToLower(o.Driver))...)
+		errs = append(errs, dnsSubdomain(child(at, "driver"), strings.ToLower(o.Driver))...)
 	}
 	if len(o.Parameters.Raw) == 0 {
-		errs = append(errs, field.Required(at.Child("parameters"), ""))
+		errs = append(errs, field.Required(child(at, "parameters"), ""))
 	}
 	return errs
 }
@@ -65,24 +65,24 @@ func validateConstraints(d *resourcev1.DeviceClaim, at *field.Path) errorList {
 	}
 	var errs errorList
 	for i, c := range d.Constraints {
-		at := at.Index(i)
+		at := nth(at, i)
 		for j, name := range c.Requests {
 			if !names.Has(name) {
-				errs = append(errs, field.Invalid(at.Child("requests").Index(j), name,
+				errs = append(errs, field.Invalid(nth(child(at, "requests"), j), name,
 					"must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"))
 			}
 		}
 		if a := c.MatchAttribute; a != nil && !strings.Contains(string(*a), "/") {
-			errs = append(errs, declared(field.Invalid(at.Child("matchAttribute"), *a, "a fully qualified name must be a domain and a name separated by a slash"))...)
+			errs = append(errs, declared(field.Invalid(child(at, "matchAttribute"), *a, "a fully qualified name must be a domain and a name separated by a slash"))...)
 		}
 	}
 	return errs
 }
 
 // validateResourceClaimStatus: nobody uses what has not been allocated.
-func validateResourceClaimStatus(c, _ *resourcev1.ResourceClaim) errorList {
+func validateResourceClaimStatus(c, _ *resourcev1.ResourceClaim, root *field.Path) errorList {
 	if c.Status.Allocation == nil && len(c.Status.ReservedFor) > 0 {
-		return errorList{field.Forbidden(field.NewPath("status", "reservedFor"), "may not be specified when `allocated` is not set")}
+		return errorList{field.Forbidden(child(root, "status", "reservedFor"), "may not be specified when `allocated` is not set")}
 	}
 	return nil
 }

@@ -16,18 +16,18 @@ import (
 // that select them may mention: no device is ever allocated here.
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/resource/validation.
 
-func validateResourceClaim(c *resourcev1.ResourceClaim) errorList {
-	at := field.NewPath("spec", "devices")
-	errs := validateDeviceRequests(c.Spec.Devices.Requests, at.Child("requests"))
-	return append(errs, validateConstraints(&c.Spec.Devices, at.Child("constraints"))...)
+func validateResourceClaim(c *resourcev1.ResourceClaim, root *field.Path) errorList {
+	at := child(root, "spec", "devices")
+	errs := validateDeviceRequests(c.Spec.Devices.Requests, child(at, "requests"))
+	return append(errs, validateConstraints(&c.Spec.Devices, child(at, "constraints"))...)
 }
 
 func validateDeviceRequests(requests []resourcev1.DeviceRequest, at *field.Path) errorList {
 	var errs errorList
 	seen := before[string]{}
 	for i := range requests {
-		r, at := &requests[i], at.Index(i)
-		errs = append(errs, dnsLabel(at.Child("name"), r.Name)...)
+		r, at := &requests[i], nth(at, i)
+		errs = append(errs, dnsLabel(child(at, "name"), r.Name)...)
 		if seen.has(r.Name) {
 			errs = append(errs, declared(field.Duplicate(at, *r))...)
 		}
@@ -40,14 +40,14 @@ func validateDeviceRequests(requests []resourcev1.DeviceRequest, at *field.Path)
 				errs = append(errs, field.Invalid(at, nil, one+", but multiple fields are set"))
 			}
 		case r.Exactly != nil:
-			errs = append(errs, validateDeviceCount(r.Exactly.AllocationMode, r.Exactly.Count, at.Child("exactly"))...)
-			errs = append(errs, neededSubdomain(at.Child("exactly", "deviceClassName"), r.Exactly.DeviceClassName)...)
+			errs = append(errs, validateDeviceCount(r.Exactly.AllocationMode, r.Exactly.Count, child(at, "exactly"))...)
+			errs = append(errs, neededSubdomain(child(at, "exactly", "deviceClassName"), r.Exactly.DeviceClassName)...)
 		}
 		for j := range r.FirstAvailable {
-			sub, at := &r.FirstAvailable[j], at.Child("firstAvailable").Index(j)
-			errs = append(errs, dnsLabel(at.Child("name"), sub.Name)...)
+			sub, at := &r.FirstAvailable[j], nth(child(at, "firstAvailable"), j)
+			errs = append(errs, dnsLabel(child(at, "name"), sub.Name)...)
 			errs = append(errs, validateDeviceCount(sub.AllocationMode, sub.Count, at)...)
-			errs = append(errs, declared(neededSubdomain(at.Child("deviceClassName"), sub.DeviceClassName)...)...)
+			errs = append(errs, declared(neededSubdomain(child(at, "deviceClassName"), sub.DeviceClassName)...)...)
 		}
 	}
 	return errs
@@ -65,72 +65,72 @@ func validateDeviceCount(mode resourcev1.DeviceAllocationMode, count int64, at *
 	if mode != resourcev1.DeviceAllocationModeExactCount {
 		modes := []resourcev1.DeviceAllocationMode{resourcev1.DeviceAllocationModeAll, resourcev1.DeviceAllocationModeExactCount}
 		if !slices.Contains(modes, mode) {
-			return declared(field.NotSupported(at.Child("allocationMode"), mode, modes))
+			return declared(field.NotSupported(child(at, "allocationMode"), mode, modes))
 		}
 		return nil
 	}
-	return positive(at.Child("count"), count)
+	return positive(child(at, "count"), count)
 }
 
-func validateResourceClaimChange(c, old *resourcev1.ResourceClaim) errorList {
-	return declaredUnchanged(field.NewPath("spec"), c.Spec, old.Spec)
+func validateResourceClaimChange(c, old *resourcev1.ResourceClaim, root *field.Path) errorList {
+	return declaredUnchanged(child(root, "spec"), c.Spec, old.Spec)
 }
 
-func validateResourceClaimTemplate(t *resourcev1.ResourceClaimTemplate) errorList {
-	at := field.NewPath("spec")
-	errs := apivalidation.ValidateAnnotations(t.Spec.Annotations, at.Child("metadata", "annotations"))
-	errs = append(errs, metav1validation.ValidateLabels(t.Spec.Labels, at.Child("metadata", "labels"))...)
-	devices := at.Child("spec", "devices")
-	errs = append(errs, validateDeviceRequests(t.Spec.Spec.Devices.Requests, devices.Child("requests"))...)
-	return append(errs, validateConstraints(&t.Spec.Spec.Devices, devices.Child("constraints"))...)
+func validateResourceClaimTemplate(t *resourcev1.ResourceClaimTemplate, root *field.Path) errorList {
+	at := child(root, "spec")
+	errs := apivalidation.ValidateAnnotations(t.Spec.Annotations, child(at, "metadata", "annotations"))
+	errs = append(errs, metav1validation.ValidateLabels(t.Spec.Labels, child(at, "metadata", "labels"))...)
+	devices := child(at, "spec", "devices")
+	errs = append(errs, validateDeviceRequests(t.Spec.Spec.Devices.Requests, child(devices, "requests"))...)
+	return append(errs, validateConstraints(&t.Spec.Spec.Devices, child(devices, "constraints"))...)
 }
 
-func validateResourceClaimTemplateChange(t, old *resourcev1.ResourceClaimTemplate) errorList {
-	return unchanged(field.NewPath("spec"), t.Spec, old.Spec)
+func validateResourceClaimTemplateChange(t, old *resourcev1.ResourceClaimTemplate, root *field.Path) errorList {
+	return unchanged(child(root, "spec"), t.Spec, old.Spec)
 }
 
-func validateTaintRule(r *resourcev1.DeviceTaintRule) errorList {
-	at := field.NewPath("spec")
+func validateTaintRule(r *resourcev1.DeviceTaintRule, root *field.Path) errorList {
+	at := child(root, "spec")
 	var errs errorList
 	if s := r.Spec.DeviceSelector; s != nil {
-		at := at.Child("deviceSelector")
+		at := child(at, "deviceSelector")
 		if s.Driver != nil {
-			errs = append(errs, driverName(*s.Driver, at.Child("driver"))...)
+			errs = append(errs, driverName(*s.Driver, child(at, "driver"))...)
 		}
 		if s.Pool != nil {
-			errs = append(errs, validatePoolName(*s.Pool, at.Child("pool"))...)
+			errs = append(errs, validatePoolName(*s.Pool, child(at, "pool"))...)
 		}
 		if s.Device != nil {
-			errs = append(errs, dnsLabel(at.Child("device"), *s.Device)...)
+			errs = append(errs, dnsLabel(child(at, "device"), *s.Device)...)
 		}
 	}
-	t, at := &r.Spec.Taint, at.Child("taint")
-	errs = append(errs, metav1validation.ValidateLabelName(t.Key, at.Child("key"))...)
-	errs = append(errs, invalidEach(at.Child("value"), t.Value, validation.IsValidLabelValue(t.Value))...)
-	errs = append(errs, required(at.Child("effect"), t.Effect == "")...)
+	t, at := &r.Spec.Taint, child(at, "taint")
+	errs = append(errs, metav1validation.ValidateLabelName(t.Key, child(at, "key"))...)
+	errs = append(errs, invalidEach(child(at, "value"), t.Value, validation.IsValidLabelValue(t.Value))...)
+	errs = append(errs, required(child(at, "effect"), t.Effect == "")...)
 	if t.Effect != "" {
-		errs = append(errs, declared(oneOf(at.Child("effect"), t.Effect,
+		errs = append(errs, declared(oneOf(child(at, "effect"), t.Effect,
 			resourcev1.DeviceTaintEffectNoExecute, resourcev1.DeviceTaintEffectNoSchedule, resourcev1.DeviceTaintEffectNone)...)...)
 	}
 	return errs
 }
 
-func validateTaintRuleStatus(r, _ *resourcev1.DeviceTaintRule) errorList {
-	at := field.NewPath("status")
-	errs := metav1validation.ValidateConditions(r.Status.Conditions, at.Child("conditions"))
+func validateTaintRuleStatus(r, _ *resourcev1.DeviceTaintRule, root *field.Path) errorList {
+	at := child(root, "status")
+	errs := metav1validation.ValidateConditions(r.Status.Conditions, child(at, "conditions"))
 	if n := len(r.Status.Conditions); n > resourcev1.DeviceTaintRuleStatusMaxConditions {
-		errs = append(errs, field.TooMany(at.Child("conditions"), n, resourcev1.DeviceTaintRuleStatusMaxConditions))
+		errs = append(errs, field.TooMany(child(at, "conditions"), n, resourcev1.DeviceTaintRuleStatusMaxConditions))
 	}
 	return errs
 }
 
-func validateResourceSlice(s *resourcev1.ResourceSlice) errorList {
-	spec, at := &s.Spec, field.NewPath("spec")
-	errs := driverName(spec.Driver, at.Child("driver"))
-	errs = append(errs, validatePoolName(spec.Pool.Name, at.Child("pool", "name"))...)
-	errs = append(errs, positive(at.Child("pool", "resourceSliceCount"), spec.Pool.ResourceSliceCount)...)
+func validateResourceSlice(s *resourcev1.ResourceSlice, root *field.Path) errorList {
+	spec, at := &s.Spec, child(root, "spec")
+	errs := driverName(spec.Driver, child(at, "driver"))
+	errs = append(errs, validatePoolName(spec.Pool.Name, child(at, "pool", "name"))...)
+	errs = append(errs, positive(child(at, "pool", "resourceSliceCount"), spec.Pool.ResourceSliceCount)...)
 	if n := spec.Pool.Generation; n < 0 {
-		errs = append(errs, field.Invalid(at.Child("pool", "generation"), n, "must be greater than or equal to zero"))
+		errs = append(errs, field.Invalid(child(at, "pool", "generation"), n, "must be greater than or equal to zero"))
 	}
 	errs = append(errs, validateSliceNodes(spec, at)...)
 	if spec.SharedCounters != nil && spec.Devices != nil {
@@ -138,8 +138,8 @@ func validateResourceSlice(s *resourcev1.ResourceSlice) errorList {
 	}
 	names := map[string]bool{}
 	for i := range spec.Devices {
-		name, at := spec.Devices[i].Name, at.Child("devices").Index(i)
-		errs = append(errs, dnsLabel(at.Child("name"), name)...)
+		name, at := spec.Devices[i].Name, nth(child(at, "devices"), i)
+		errs = append(errs, dnsLabel(child(at, "name"), name)...)
 		if names[name] {
 			errs = append(errs, field.Duplicate(at, name))
 		}
@@ -155,15 +155,15 @@ func validateSliceNodes(s *resourcev1.ResourceSliceSpec, at *field.Path) errorLi
 	switch {
 	case s.NodeName == nil:
 	case *s.NodeName == "":
-		errs = append(errs, field.Invalid(at.Child("nodeName"), "", "must be either unset or set to a non-empty string"))
+		errs = append(errs, field.Invalid(child(at, "nodeName"), "", "must be either unset or set to a non-empty string"))
 	default:
 		set = append(set, "`nodeName`")
-		errs = append(errs, dnsSubdomain(at.Child("nodeName"), *s.NodeName)...)
+		errs = append(errs, dnsSubdomain(child(at, "nodeName"), *s.NodeName)...)
 	}
 	if n := s.NodeSelector; n != nil {
 		set = append(set, "`nodeSelector`")
 		if len(n.NodeSelectorTerms) != 1 {
-			errs = append(errs, field.Invalid(at.Child("nodeSelector", "nodeSelectorTerms"), internalForm(n.NodeSelectorTerms), "must have exactly one node selector term"))
+			errs = append(errs, field.Invalid(child(at, "nodeSelector", "nodeSelectorTerms"), internalForm(n.NodeSelectorTerms), "must have exactly one node selector term"))
 		}
 	}
 	for _, f := range []struct {
@@ -175,7 +175,7 @@ func validateSliceNodes(s *resourcev1.ResourceSliceSpec, at *field.Path) errorLi
 		case *f.set:
 			set = append(set, "`"+f.name+"`")
 		default:
-			errs = append(errs, field.Invalid(at.Child(f.name), false, "must be either unset or set to true"))
+			errs = append(errs, field.Invalid(child(at, f.name), false, "must be either unset or set to true"))
 		}
 	}
 	const one = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"
@@ -189,15 +189,15 @@ func validateSliceNodes(s *resourcev1.ResourceSliceSpec, at *field.Path) errorLi
 	return errs
 }
 
-func validateResourceSliceChange(s, old *resourcev1.ResourceSlice) errorList {
-	at := field.NewPath("spec")
+func validateResourceSliceChange(s, old *resourcev1.ResourceSlice, root *field.Path) errorList {
+	at := child(root, "spec")
 	return slices.Concat(
-		unchanged(at.Child("pool", "name"), s.Spec.Pool.Name, old.Spec.Pool.Name),
-		unchanged(at.Child("driver"), s.Spec.Driver, old.Spec.Driver),
-		unchanged(at.Child("nodeName"), s.Spec.NodeName, old.Spec.NodeName))
+		unchanged(child(at, "pool", "name"), s.Spec.Pool.Name, old.Spec.Pool.Name),
+		unchanged(child(at, "driver"), s.Spec.Driver, old.Spec.Driver),
+		unchanged(child(at, "nodeName"), s.Spec.NodeName, old.Spec.NodeName))
 }
 
-func resourceSliceWarnings(s, _ *resourcev1.ResourceSlice) []string {
+func resourceSliceWarnings(s, _ *resourcev1.ResourceSlice, _ *field.Path) []string {
 	if s.Spec.Driver == strings.ToLower(s.Spec.Driver) {
 		return nil
 	}

@@ -63,14 +63,6 @@ func setDefault[T any](p **T, v T) {
 	}
 }
 
-// warnings adapts a func on a Go type; old is nil at creation.
-func warnings[T any, P object[T]](f func(obj, old P) []string) func(obj, old runtime.Object) []string {
-	return func(obj, old runtime.Object) []string {
-		before, _ := old.(P)
-		return f(obj.(P), before)
-	}
-}
-
 // fieldsOf adapts a func on a Go type.
 func fieldsOf[T runtime.Object](f func(T) fields.Set) func(runtime.Object) fields.Set {
 	return func(obj runtime.Object) fields.Set { return f(obj.(T)) }

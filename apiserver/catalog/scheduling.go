@@ -38,18 +38,18 @@ func schedulingKinds() []*Kind {
 
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/scheduling/validation.
 
-func validatePriorityClass(c *schedulingv1.PriorityClass) errorList {
+func validatePriorityClass(c *schedulingv1.PriorityClass, root *field.Path) errorList {
 	const highest = 1_000_000_000
 	var errs errorList
 	if strings.HasPrefix(c.Name, "system-") {
 		if text := badSystemClass(c); text != "" {
-			errs = append(errs, field.Forbidden(field.NewPath("metadata", "name"),
+			errs = append(errs, field.Forbidden(child(root, "metadata", "name"),
 				"priority class names with 'system-' prefix are reserved for system use only. error: "+text))
 		}
 	} else if c.Value > highest {
-		errs = append(errs, field.Forbidden(field.NewPath("value"), fmt.Sprintf("maximum allowed value of a user defined priority is %v", highest)))
+		errs = append(errs, field.Forbidden(child(root, "value"), fmt.Sprintf("maximum allowed value of a user defined priority is %v", highest)))
 	}
-	path := field.NewPath("preemptionPolicy")
+	path := child(root, "preemptionPolicy")
 	switch p := value(c.PreemptionPolicy); p {
 	case corev1.PreemptLowerPriority, corev1.PreemptNever:
 	case "":
@@ -74,10 +74,10 @@ func badSystemClass(c *schedulingv1.PriorityClass) string {
 	return ""
 }
 
-func validatePriorityClassChange(c, old *schedulingv1.PriorityClass) errorList {
+func validatePriorityClassChange(c, old *schedulingv1.PriorityClass, root *field.Path) errorList {
 	var errs errorList
 	if c.Value != old.Value {
-		errs = append(errs, field.Forbidden(field.NewPath("value"), "may not be changed in an update."))
+		errs = append(errs, field.Forbidden(child(root, "value"), "may not be changed in an update."))
 	}
-	return append(errs, unchanged(field.NewPath("preemptionPolicy"), c.PreemptionPolicy, old.PreemptionPolicy)...)
+	return append(errs, unchanged(child(root, "preemptionPolicy"), c.PreemptionPolicy, old.PreemptionPolicy)...)
 }

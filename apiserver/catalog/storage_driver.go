@@ -8,25 +8,25 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-func validateCSIDriver(d *storagev1.CSIDriver) errorList {
-	s, path := &d.Spec, specPath()
+func validateCSIDriver(d *storagev1.CSIDriver, root *field.Path) errorList {
+	s, path := &d.Spec, child(root, "spec")
 	var errs errorList
 	policies := []storagev1.FSGroupPolicy{storagev1.FileFSGroupPolicy, storagev1.NoneFSGroupPolicy, storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy}
 	if p := value(s.FSGroupPolicy); !slices.Contains(policies, p) {
-		errs = append(errs, field.NotSupported(path.Child("fsGroupPolicy"), p, policies))
+		errs = append(errs, field.NotSupported(child(path, "fsGroupPolicy"), p, policies))
 	}
-	errs = append(errs, validateTokenRequests(s.TokenRequests, path.Child("tokenRequests"))...)
+	errs = append(errs, validateTokenRequests(s.TokenRequests, child(path, "tokenRequests"))...)
 	modes := []storagev1.VolumeLifecycleMode{storagev1.VolumeLifecyclePersistent, storagev1.VolumeLifecycleEphemeral}
 	for _, m := range s.VolumeLifecycleModes {
 		if !slices.Contains(modes, m) {
-			errs = append(errs, field.NotSupported(path.Child("volumeLifecycleModes"), m, modes))
+			errs = append(errs, field.NotSupported(child(path, "volumeLifecycleModes"), m, modes))
 		}
 	}
 	if n := s.NodeAllocatableUpdatePeriodSeconds; n != nil && *n < 10 {
-		errs = append(errs, field.Invalid(path.Child("nodeAllocatableUpdatePeriodSeconds"), *n, "must be greater than or equal to 10 seconds"))
+		errs = append(errs, field.Invalid(child(path, "nodeAllocatableUpdatePeriodSeconds"), *n, "must be greater than or equal to 10 seconds"))
 	}
 	if s.ServiceAccountTokenInSecrets != nil && len(s.TokenRequests) == 0 {
-		errs = append(errs, field.Invalid(path.Child("serviceAccountTokenInSecrets"), *s.ServiceAccountTokenInSecrets,
+		errs = append(errs, field.Invalid(child(path, "serviceAccountTokenInSecrets"), *s.ServiceAccountTokenInSecrets,
 			"serviceAccountTokenInSecrets is set but no tokenRequests are specified"))
 	}
 	return errs
@@ -38,10 +38,10 @@ func validateTokenRequests(requests []storagev1.TokenRequest, path *field.Path) 
 	seen := before[string]{}
 	for i, r := range requests {
 		if seen.has(r.Audience) {
-			errs = append(errs, field.Duplicate(path.Index(i).Child("audience"), r.Audience))
+			errs = append(errs, field.Duplicate(child(nth(path, i), "audience"), r.Audience))
 			continue
 		}
-		at := path.Index(i).Child("expirationSeconds")
+		at := child(nth(path, i), "expirationSeconds")
 		if n := r.ExpirationSeconds; n != nil && *n < shortest {
 			errs = append(errs, field.Invalid(at, *n, "may not specify a duration less than 10 minutes"))
 		}
@@ -52,13 +52,13 @@ func validateTokenRequests(requests []storagev1.TokenRequest, path *field.Path) 
 	return errs
 }
 
-func validateCSIDriverChange(d, old *storagev1.CSIDriver) errorList {
-	errs := unchanged(specPath().Child("attachedRequired"), d.Spec.AttachRequired, old.Spec.AttachRequired)
-	return append(errs, unchanged(specPath().Child("volumeLifecycleModes"), d.Spec.VolumeLifecycleModes, old.Spec.VolumeLifecycleModes)...)
+func validateCSIDriverChange(d, old *storagev1.CSIDriver, root *field.Path) errorList {
+	errs := unchanged(child(root, "spec", "attachedRequired"), d.Spec.AttachRequired, old.Spec.AttachRequired)
+	return append(errs, unchanged(child(root, "spec", "volumeLifecycleModes"), d.Spec.VolumeLifecycleModes, old.Spec.VolumeLifecycleModes)...)
 }
 
 // csiDriverWarnings tell of drivers that get tokens where they may end up in a log.
-func csiDriverWarnings(d, old *storagev1.CSIDriver) []string {
+func csiDriverWarnings(d, old *storagev1.CSIDriver, _ *field.Path) []string {
 	if len(d.Spec.TokenRequests) == 0 || d.Spec.ServiceAccountTokenInSecrets != nil ||
 		old != nil && equality.Semantic.DeepEqual(d.Spec.TokenRequests, old.Spec.TokenRequests) {
 		return nil

@@ -27,8 +27,8 @@ func storagemigrationKinds() []*Kind {
 			Strategy: Strategy{
 				PrepareForCreate: on(func(m *storageMigration) { m.Status = storagemigrationv1.StorageVersionMigrationStatus{} }),
 				Validate:         check(validateMigration),
-				ValidateUpdate: checkChange(func(m, old *storageMigration) errorList {
-					return unchanged(specPath(), m.Spec, old.Spec)
+				ValidateUpdate: checkChange(func(m, old *storageMigration, root *field.Path) errorList {
+					return unchanged(child(root, "spec"), m.Spec, old.Spec)
 				}),
 				ValidateStatusUpdate: checkChange(validateMigrationStatus),
 				RequireVersion:       true,
@@ -56,23 +56,23 @@ func storagemigrationKinds() []*Kind {
 
 // Source of the sentences: k8s.io/kubernetes/pkg/apis/storagemigration/validation.
 
-func validateMigration(m *storageMigration) errorList {
-	r, path := m.Spec.Resource, specPath().Child("resource")
+func validateMigration(m *storageMigration, root *field.Path) errorList {
+	r, path := m.Spec.Resource, child(root, "spec", "resource")
 	var errs errorList
 	if r.Resource == "" {
-		errs = append(errs, field.Required(path.Child("resource"), "resource is required to be set"))
+		errs = append(errs, field.Required(child(path, "resource"), "resource is required to be set"))
 	} else if texts := validation.IsDNS1035Label(r.Resource); len(texts) > 0 {
-		errs = append(errs, field.Invalid(path.Child("resource"), r.Resource, strings.Join(texts, ",")))
+		errs = append(errs, field.Invalid(child(path, "resource"), r.Resource, strings.Join(texts, ",")))
 	}
 	if texts := validation.IsDNS1123Subdomain(r.Group); r.Group != "" && len(texts) > 0 {
-		errs = append(errs, field.Invalid(path.Child("group"), r.Group, strings.Join(texts, ",")))
+		errs = append(errs, field.Invalid(child(path, "group"), r.Group, strings.Join(texts, ",")))
 	}
 	return errs
 }
 
-func validateMigrationStatus(m, old *storageMigration) errorList {
-	path := field.NewPath("status")
-	atVersion, atConditions := path.Child("resourceVersion"), path.Child("conditions")
+func validateMigrationStatus(m, old *storageMigration, root *field.Path) errorList {
+	path := child(root, "status")
+	atVersion, atConditions := child(path, "resourceVersion"), child(path, "conditions")
 	now, before := m.Status, old.Status
 	var errs errorList
 	if v := now.ResourceVersion; v != "" {

@@ -1,9 +1,6 @@
 package catalog
 
-import (
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/validation/field"
-)
+import "k8s.io/apimachinery/pkg/runtime"
 
 // The rows are written with functions on Go types; these adapt them to runtime.Object.
 // An object of another type is a programming error and panics, which the server answers with a 500.
@@ -14,12 +11,4 @@ func on[T runtime.Object](f func(T)) func(runtime.Object) {
 
 func onChange[T runtime.Object](f func(obj, old T)) func(obj, old runtime.Object) {
 	return func(obj, old runtime.Object) { f(obj.(T), old.(T)) }
-}
-
-func check[T runtime.Object](f func(T) field.ErrorList) func(runtime.Object) field.ErrorList {
-	return func(obj runtime.Object) field.ErrorList { return f(obj.(T)) }
-}
-
-func checkChange[T runtime.Object](f func(obj, old T) field.ErrorList) func(obj, old runtime.Object) field.ErrorList {
-	return func(obj, old runtime.Object) field.ErrorList { return f(obj.(T), old.(T)) }
 }

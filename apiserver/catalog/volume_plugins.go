@@ -18,23 +18,23 @@ import (
 
 func validateHostPath(v *corev1.HostPathVolumeSource, at *field.Path) errorList {
 	if v.Path == "" {
-		return errorList{field.Required(at.Child("path"), "")}
+		return errorList{field.Required(child(at, "path"), "")}
 	}
-	return append(noBacksteps(at.Child("path"), v.Path), knownIfSet(at.Child("type"), v.Type,
+	return append(noBacksteps(child(at, "path"), v.Path), knownIfSet(child(at, "type"), v.Type,
 		corev1.HostPathUnset, corev1.HostPathBlockDev, corev1.HostPathCharDev, corev1.HostPathDirectory,
 		corev1.HostPathDirectoryOrCreate, corev1.HostPathFile, corev1.HostPathFileOrCreate, corev1.HostPathSocket)...)
 }
 
 func validateGitRepo(v *corev1.GitRepoVolumeSource, at *field.Path) errorList {
-	return append(needed(at.Child("repository"), v.Repository), descendingPath(at.Child("directory"), v.Directory)...)
+	return append(needed(child(at, "repository"), v.Repository), descendingPath(child(at, "directory"), v.Directory)...)
 }
 
 func validateGCEDisk(v *corev1.GCEPersistentDiskVolumeSource, at *field.Path) errorList {
-	return append(needed(at.Child("pdName"), v.PDName), partition(at.Child("partition"), v.Partition)...)
+	return append(needed(child(at, "pdName"), v.PDName), partition(child(at, "partition"), v.Partition)...)
 }
 
 func validateEBS(v *corev1.AWSElasticBlockStoreVolumeSource, at *field.Path) errorList {
-	return append(needed(at.Child("volumeID"), v.VolumeID), partition(at.Child("partition"), v.Partition)...)
+	return append(needed(child(at, "volumeID"), v.VolumeID), partition(child(at, "partition"), v.Partition)...)
 }
 
 // partition: 0 stands for the whole disk, though the sentence does not say so.
@@ -46,9 +46,9 @@ func partition(at *field.Path, n int32) errorList {
 }
 
 func validateNFS(v *corev1.NFSVolumeSource, at *field.Path) errorList {
-	errs := append(needed(at.Child("server"), v.Server), needed(at.Child("path"), v.Path)...)
+	errs := append(needed(child(at, "server"), v.Server), needed(child(at, "path"), v.Path)...)
 	if !path.IsAbs(v.Path) {
-		errs = append(errs, field.Invalid(at.Child("path"), v.Path, "must be an absolute path"))
+		errs = append(errs, field.Invalid(child(at, "path"), v.Path, "must be an absolute path"))
 	}
 	return errs
 }
@@ -88,18 +88,18 @@ func badFormat(format *regexp.Regexp, name string) string {
 const startsLikeNone = "must be valid format starting with iqn, eui, or naa"
 
 func validateISCSI(v *corev1.ISCSIVolumeSource, at *field.Path) errorList {
-	errs := needed(at.Child("targetPortal"), v.TargetPortal)
+	errs := needed(child(at, "targetPortal"), v.TargetPortal)
 	if v.IQN == "" {
-		errs = append(errs, field.Required(at.Child("iqn"), ""))
+		errs = append(errs, field.Required(child(at, "iqn"), ""))
 	} else {
-		errs = append(errs, validateISCSIName(at.Child("iqn"), v.IQN, startsLikeNone)...)
+		errs = append(errs, validateISCSIName(child(at, "iqn"), v.IQN, startsLikeNone)...)
 	}
-	errs = append(errs, within(at.Child("lun"), v.Lun, 0, 255)...)
+	errs = append(errs, within(child(at, "lun"), v.Lun, 0, 255)...)
 	if (v.DiscoveryCHAPAuth || v.SessionCHAPAuth) && v.SecretRef == nil {
-		errs = append(errs, field.Required(at.Child("secretRef"), ""))
+		errs = append(errs, field.Required(child(at, "secretRef"), ""))
 	}
 	if v.InitiatorName != nil {
-		errs = append(errs, validateISCSIName(at.Child("initiatorname"), *v.InitiatorName, startsLikeNone)...)
+		errs = append(errs, validateISCSIName(child(at, "initiatorname"), *v.InitiatorName, startsLikeNone)...)
 	}
 	return errs
 }
@@ -112,7 +112,7 @@ func iscsiNameFits(volume, portal string, initiator *string) bool {
 }
 
 func validateGlusterfs(v *corev1.GlusterfsVolumeSource, at *field.Path) errorList {
-	return append(needed(at.Child("endpoints"), v.EndpointsName), needed(at.Child("path"), v.Path)...)
+	return append(needed(child(at, "endpoints"), v.EndpointsName), needed(child(at, "path"), v.Path)...)
 }
 
 func validateFlocker(v *corev1.FlockerVolumeSource, at *field.Path) errorList {
@@ -124,7 +124,7 @@ func validateFlocker(v *corev1.FlockerVolumeSource, at *field.Path) errorList {
 		errs = append(errs, field.Invalid(at, "resource", "datasetName and datasetUUID can not be specified simultaneously"))
 	}
 	if strings.Contains(v.DatasetName, "/") {
-		errs = append(errs, field.Invalid(at.Child("datasetName"), v.DatasetName, "must not contain '/'"))
+		errs = append(errs, field.Invalid(child(at, "datasetName"), v.DatasetName, "must not contain '/'"))
 	}
 	return errs
 }
@@ -134,7 +134,7 @@ func validateRBD(v *corev1.RBDVolumeSource, at *field.Path) errorList {
 }
 
 func validateRBDImage(monitors []string, image string, at *field.Path) errorList {
-	return append(neededList(at.Child("monitors"), monitors), needed(at.Child("image"), image)...)
+	return append(neededList(child(at, "monitors"), monitors), needed(child(at, "image"), image)...)
 }
 
 func neededList(at *field.Path, list []string) errorList {
@@ -145,7 +145,7 @@ func neededList(at *field.Path, list []string) errorList {
 }
 
 func validateCinder(v *corev1.CinderVolumeSource, at *field.Path) errorList {
-	return append(needed(at.Child("volumeID"), v.VolumeID), namedSecret(v.SecretRef, at)...)
+	return append(needed(child(at, "volumeID"), v.VolumeID), namedSecret(v.SecretRef, at)...)
 }
 
 // namedSecret: a reference to a Secret has to name it.
@@ -153,11 +153,11 @@ func namedSecret(ref *corev1.LocalObjectReference, at *field.Path) errorList {
 	if ref == nil {
 		return nil
 	}
-	return needed(at.Child("secretRef", "name"), ref.Name)
+	return needed(child(at, "secretRef", "name"), ref.Name)
 }
 
 func validateCephFS(v *corev1.CephFSVolumeSource, at *field.Path) errorList {
-	return neededList(at.Child("monitors"), v.Monitors)
+	return neededList(child(at, "monitors"), v.Monitors)
 }
 
 func validateQuobyte(v *corev1.QuobyteVolumeSource, at *field.Path) errorList {
@@ -165,33 +165,33 @@ func validateQuobyte(v *corev1.QuobyteVolumeSource, at *field.Path) errorList {
 	var errs errorList
 	switch {
 	case v.Registry == "":
-		errs = append(errs, field.Required(at.Child("registry"), text))
+		errs = append(errs, field.Required(child(at, "registry"), text))
 	case len(v.Tenant) >= 65:
-		errs = append(errs, field.Required(at.Child("tenant"), "must be a UUID and may not exceed a length of 64 characters"))
+		errs = append(errs, field.Required(child(at, "tenant"), "must be a UUID and may not exceed a length of 64 characters"))
 	default:
 		for pair := range strings.SplitSeq(v.Registry, ",") {
 			if _, _, err := net.SplitHostPort(pair); err != nil {
-				errs = append(errs, field.Invalid(at.Child("registry"), v.Registry, text))
+				errs = append(errs, field.Invalid(child(at, "registry"), v.Registry, text))
 			}
 		}
 	}
-	return append(errs, needed(at.Child("volume"), v.Volume)...)
+	return append(errs, needed(child(at, "volume"), v.Volume)...)
 }
 
 func validateFC(v *corev1.FCVolumeSource, at *field.Path) errorList {
 	var errs errorList
 	if len(v.TargetWWNs) == 0 && len(v.WWIDs) == 0 {
-		errs = append(errs, field.Required(at.Child("targetWWNs"), "must specify either targetWWNs or wwids, but not both"))
+		errs = append(errs, field.Required(child(at, "targetWWNs"), "must specify either targetWWNs or wwids, but not both"))
 	}
 	if len(v.TargetWWNs) != 0 && len(v.WWIDs) != 0 {
-		errs = append(errs, field.Invalid(at.Child("targetWWNs"), v.TargetWWNs, "targetWWNs and wwids can not be specified simultaneously"))
+		errs = append(errs, field.Invalid(child(at, "targetWWNs"), v.TargetWWNs, "targetWWNs and wwids can not be specified simultaneously"))
 	}
 	switch {
 	case len(v.TargetWWNs) == 0:
 	case v.Lun == nil:
-		errs = append(errs, field.Required(at.Child("lun"), "lun is required if targetWWNs is specified"))
+		errs = append(errs, field.Required(child(at, "lun"), "lun is required if targetWWNs is specified"))
 	default:
-		errs = append(errs, within(at.Child("lun"), *v.Lun, 0, 255)...)
+		errs = append(errs, within(child(at, "lun"), *v.Lun, 0, 255)...)
 	}
 	return errs
 }
@@ -201,26 +201,26 @@ func validateFlexVolume(v *corev1.FlexVolumeSource, at *field.Path) errorList {
 }
 
 func validateFlexDriver(driver string, options map[string]string, at *field.Path) errorList {
-	errs := needed(at.Child("driver"), driver)
+	errs := needed(child(at, "driver"), driver)
 	for k := range sorted(options) {
 		domain, _, _ := strings.Cut(k, "/")
 		domain = "." + strings.ToLower(domain)
 		if strings.HasSuffix(domain, ".kubernetes.io") || strings.HasSuffix(domain, ".k8s.io") {
-			errs = append(errs, field.Invalid(at.Child("options").Key(k), k, "kubernetes.io and k8s.io namespaces are reserved"))
+			errs = append(errs, field.Invalid(keyed(child(at, "options"), k), k, "kubernetes.io and k8s.io namespaces are reserved"))
 		}
 	}
 	return errs
 }
 
 func validateAzureFile(v *corev1.AzureFileVolumeSource, at *field.Path) errorList {
-	return append(needed(at.Child("secretName"), v.SecretName), needed(at.Child("shareName"), v.ShareName)...)
+	return append(needed(child(at, "secretName"), v.SecretName), needed(child(at, "shareName"), v.ShareName)...)
 }
 
 func validateAzureDisk(v *corev1.AzureDiskVolumeSource, at *field.Path) errorList {
-	errs := append(needed(at.Child("diskName"), v.DiskName), needed(at.Child("diskURI"), v.DataDiskURI)...)
-	errs = append(errs, knownIfSet(at.Child("cachingMode"), v.CachingMode,
+	errs := append(needed(child(at, "diskName"), v.DiskName), needed(child(at, "diskURI"), v.DataDiskURI)...)
+	errs = append(errs, knownIfSet(child(at, "cachingMode"), v.CachingMode,
 		corev1.AzureDataDiskCachingNone, corev1.AzureDataDiskCachingReadOnly, corev1.AzureDataDiskCachingReadWrite)...)
-	errs = append(errs, knownIfSet(at.Child("kind"), v.Kind,
+	errs = append(errs, knownIfSet(child(at, "kind"), v.Kind,
 		corev1.AzureDedicatedBlobDisk, corev1.AzureManagedDisk, corev1.AzureSharedBlobDisk)...)
 	if v.Kind == nil {
 		return errs
@@ -230,21 +230,21 @@ func validateAzureDisk(v *corev1.AzureDiskVolumeSource, at *field.Path) errorLis
 		start, form = "/subscriptions/", "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"
 	}
 	if !strings.HasPrefix(v.DataDiskURI, start) {
-		errs = append(errs, field.NotSupported(at.Child("diskURI"), v.DataDiskURI, []string{form}))
+		errs = append(errs, field.NotSupported(child(at, "diskURI"), v.DataDiskURI, []string{form}))
 	}
 	return errs
 }
 
 func validateVsphere(v *corev1.VsphereVirtualDiskVolumeSource, at *field.Path) errorList {
-	return needed(at.Child("volumePath"), v.VolumePath)
+	return needed(child(at, "volumePath"), v.VolumePath)
 }
 
 func validatePhoton(v *corev1.PhotonPersistentDiskVolumeSource, at *field.Path) errorList {
-	return needed(at.Child("pdID"), v.PdID)
+	return needed(child(at, "pdID"), v.PdID)
 }
 
 func validatePortworx(v *corev1.PortworxVolumeSource, at *field.Path) errorList {
-	return needed(at.Child("volumeID"), v.VolumeID)
+	return needed(child(at, "volumeID"), v.VolumeID)
 }
 
 func validateScaleIO(v *corev1.ScaleIOVolumeSource, at *field.Path) errorList {
@@ -252,7 +252,7 @@ func validateScaleIO(v *corev1.ScaleIOVolumeSource, at *field.Path) errorList {
 }
 
 func validateScaleIOVolume(gateway, system, volume string, at *field.Path) errorList {
-	return slices.Concat(needed(at.Child("gateway"), gateway), needed(at.Child("system"), system), needed(at.Child("volumeName"), volume))
+	return slices.Concat(needed(child(at, "gateway"), gateway), needed(child(at, "system"), system), needed(child(at, "volumeName"), volume))
 }
 
 func validateStorageOS(v *corev1.StorageOSVolumeSource, at *field.Path) errorList {
@@ -260,9 +260,9 @@ func validateStorageOS(v *corev1.StorageOSVolumeSource, at *field.Path) errorLis
 }
 
 func validateStorageOSNames(volume, namespace string, at *field.Path) errorList {
-	errs := neededLabel(at.Child("volumeName"), volume)
+	errs := neededLabel(child(at, "volumeName"), volume)
 	if namespace != "" {
-		errs = append(errs, dnsLabel(at.Child("volumeNamespace"), namespace)...)
+		errs = append(errs, dnsLabel(child(at, "volumeNamespace"), namespace)...)
 	}
 	return errs
 }
@@ -280,13 +280,13 @@ func driverName(name string, at *field.Path) errorList {
 }
 
 func validateCSI(v *corev1.CSIVolumeSource, at *field.Path) errorList {
-	errs := driverName(v.Driver, at.Child("driver"))
+	errs := driverName(v.Driver, child(at, "driver"))
 	switch ref := v.NodePublishSecretRef; {
 	case ref == nil:
 	case ref.Name == "":
-		errs = append(errs, field.Required(at.Child("nodePublishSecretRef", "name"), ""))
+		errs = append(errs, field.Required(child(at, "nodePublishSecretRef", "name"), ""))
 	default:
-		errs = append(errs, objectName(at.Child("name"), ref.Name, apivalidation.NameIsDNSSubdomain)...)
+		errs = append(errs, objectName(child(at, "name"), ref.Name, apivalidation.NameIsDNSSubdomain)...)
 	}
 	return errs
 }

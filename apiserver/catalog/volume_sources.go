@@ -21,10 +21,10 @@ func sourceAs[T any](s *sources, v *T, second, name string, check func(v *T, at 
 	switch {
 	case v == nil:
 	case s.found:
-		s.errs = append(s.errs, field.Forbidden(s.path.Child(second), "may not specify more than 1 volume type"))
+		s.errs = append(s.errs, field.Forbidden(child(s.path, second), "may not specify more than 1 volume type"))
 	default:
 		s.found = true
-		s.errs = append(s.errs, check(v, s.path.Child(name))...)
+		s.errs = append(s.errs, check(v, child(s.path, name))...)
 	}
 }
 
