@@ -72,12 +72,7 @@ func (c *call) validateUpdate(obj, old runtime.Object, m, oldMeta metav1.Object)
 }
 
 func (c *call) validateMetadata(m metav1.Object) field.ErrorList {
-	name := c.kind.Strategy.ValidateName
-	if name == nil {
-		name = validation.NameIsDNSSubdomain
-	}
-	errs := validation.ValidateObjectMetaAccessor(m, c.kind.Namespaced, name, field.NewPath("metadata"))
-	errs = append(errs, c.kind.ValidateFinalizers(m)...)
+	errs := c.kind.ValidateMetadata(m)
 	if c.kind.Strategy.NameDeclared {
 		for _, e := range errs {
 			if e.Field == "metadata.name" {

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -54,7 +53,7 @@ func validateWebhookPath(path string, at *field.Path) errorList {
 			errs = append(errs, field.Invalid(at, path, fmt.Sprintf("segment[%d] may not be empty", i)))
 			continue
 		}
-		for _, text := range validation.IsDNS1123Subdomain(segment) {
+		for _, text := range isDNSSubdomain(segment) {
 			errs = append(errs, field.Invalid(at, path, fmt.Sprintf("segment[%d]: %s", i, text)))
 		}
 	}

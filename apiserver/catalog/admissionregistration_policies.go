@@ -142,7 +142,7 @@ func validateParamVersion(apiVersion string, at *field.Path) errorList {
 		return errorList{field.Invalid(at, apiVersion, "unexpected GroupVersion string: "+apiVersion)}
 	}
 	var errs errorList
-	if texts := validation.IsDNS1123Subdomain(group); group != "" && len(texts) > 0 {
+	if texts := isDNSSubdomain(group); group != "" && len(texts) > 0 {
 		errs = append(errs, field.Invalid(at, group, strings.Join(texts, ",")))
 	}
 	if version == "" {

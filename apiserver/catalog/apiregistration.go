@@ -68,7 +68,7 @@ func validateAPIService(a *apiregistrationv1.APIService, root *field.Path) error
 	}, child(root, "metadata"))
 	switch {
 	case s.Group != "":
-		errs = append(errs, invalidEach(child(at, "group"), s.Group, validation.IsDNS1123Subdomain(s.Group))...)
+		errs = append(errs, invalidEach(child(at, "group"), s.Group, isDNSSubdomain(s.Group))...)
 	case s.Version != "v1":
 		errs = append(errs, field.Required(child(at, "group"), "only v1 may have an empty group and it better be legacy kube"))
 	}

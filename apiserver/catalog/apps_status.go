@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -134,7 +133,7 @@ func statefulSetWarnings(s, old *appsv1.StatefulSet, root *field.Path) []string 
 
 // podNameWarning: pods are named after their workload, and their names become host names.
 func podNameWarning(name string) []string {
-	if texts := validation.IsDNS1123Label(name); len(texts) > 0 {
+	if texts := isDNSLabel(name); len(texts) > 0 {
 		return []string{fmt.Sprintf("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", texts)}
 	}
 	return nil

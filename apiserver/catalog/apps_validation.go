@@ -8,11 +8,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -190,7 +188,7 @@ func validateStatefulSet(s *appsv1.StatefulSet, root *field.Path) errorList {
 		errs = append(errs, nonNegative(child(path, "ordinals.start"), spec.Ordinals.Start)...)
 	}
 	if spec.ServiceName != "" {
-		errs = append(errs, invalidEach(child(path, "serviceName"), spec.ServiceName, validation.IsDNS1123Label(spec.ServiceName))...)
+		errs = append(errs, invalidEach(child(path, "serviceName"), spec.ServiceName, isDNSLabel(spec.ServiceName))...)
 	}
 	if spec.Selector == nil {
 		errs = append(errs, field.Required(child(path, "selector"), ""))
@@ -228,8 +226,8 @@ func validateStatefulTemplate(spec *appsv1.StatefulSetSpec, selector labels.Sele
 	t.Spec.Volumes = volumes
 	errs := selectsItself(selector, t, path)
 	errs = append(errs, validateTemplate(t, path)...)
-	errs = append(errs, metav1validation.ValidateLabels(t.Labels, child(path, "labels"))...)
-	return append(errs, apivalidation.ValidateAnnotations(t.Annotations, child(path, "annotations"))...)
+	errs = append(errs, validateLabels(t.Labels, child(path, "labels"))...)
+	return append(errs, validateAnnotations(t.Annotations, child(path, "annotations"))...)
 }
 
 func validateStatefulSetStrategy(s *appsv1.StatefulSetUpdateStrategy, path *field.Path) errorList {

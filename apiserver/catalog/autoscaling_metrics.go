@@ -7,7 +7,6 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/validate/content"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -125,7 +124,7 @@ func validateContainerMetric(m *autoscalingv2.ContainerResourceMetricSource, pat
 	if m.Container == "" {
 		errs = append(errs, field.Required(child(path, "container"), "must specify a container"))
 	} else {
-		errs = append(errs, invalidEach(child(path, "container"), m.Container, validation.IsDNS1123Label(m.Container))...)
+		errs = append(errs, invalidEach(child(path, "container"), m.Container, isDNSLabel(m.Container))...)
 	}
 	return append(errs, validateResourceTarget(m.Target, child(path, "target"))...)
 }
@@ -172,11 +171,11 @@ func validateMetricName(m autoscalingv2.MetricIdentifier, path *field.Path) erro
 // validateContainerResourceName checks the name of what a container can request: cpu, memory,
 // ephemeral-storage, pages of some size, or a device of some vendor.
 func validateContainerResourceName(name corev1.ResourceName, path *field.Path) errorList {
-	errs := invalidEach(path, name, validation.IsQualifiedName(string(name)))
+	errs := invalidEach(path, name, isQualifiedName(string(name)))
 	if prefix, _, ok := strings.Cut(string(name), "/"); ok {
 		native := strings.Contains(string(name), corev1.ResourceDefaultNamespacePrefix)
 		reserved := strings.HasPrefix(prefix, corev1.DefaultResourceRequestsPrefix)
-		if !native && (reserved || len(validation.IsQualifiedName(corev1.DefaultResourceRequestsPrefix+string(name))) > 0) {
+		if !native && (reserved || len(isQualifiedName(corev1.DefaultResourceRequestsPrefix+string(name))) > 0) {
 			errs = append(errs, field.Invalid(path, name, "doesn't follow extended resource name standard"))
 		}
 		return errs

@@ -8,7 +8,6 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -64,7 +63,7 @@ func validateOnPodConditions(patterns []batchv1.PodFailurePolicyOnPodConditionsP
 		errs = append(errs, field.TooMany(path, len(patterns), most))
 	}
 	for i, p := range patterns {
-		errs = append(errs, invalidEach(child(nth(path, i), "type"), string(p.Type), validation.IsQualifiedName(string(p.Type)))...)
+		errs = append(errs, invalidEach(child(nth(path, i), "type"), string(p.Type), isQualifiedName(string(p.Type)))...)
 		if !slices.Contains(known, p.Status) {
 			errs = append(errs, field.NotSupported(child(nth(path, i), "status"), p.Status, known))
 		}

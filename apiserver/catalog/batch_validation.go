@@ -68,7 +68,7 @@ func validateIndexedName(j *batchv1.Job, root *field.Path) errorList {
 		return nil
 	}
 	host := fmt.Sprintf("%s-%d", j.Name, *j.Spec.Completions-1)
-	if len(validation.IsDNS1123Label(host)) == 0 {
+	if len(isDNSLabel(host)) == 0 {
 		return nil
 	}
 	return errorList{field.Invalid(child(root, "metadata", "name"), j.Name, "will not able to create pod with invalid DNS label: "+host)}

@@ -30,11 +30,11 @@ func validateSignerName(name string, path *field.Path) errorList {
 	if len(parts[0]) > longestDomain {
 		errs = append(errs, field.TooLong(path, "", longestDomain))
 	}
-	errs = append(errs, validateDotted(path, parts[0], validation.IsDNS1123Label)...)
+	errs = append(errs, validateDotted(path, parts[0], isDNSLabel)...)
 	if !strings.Contains(parts[0], ".") {
 		errs = append(errs, field.Invalid(path, parts[0], "should be a domain with at least two segments separated by dots"))
 	}
-	errs = append(errs, validateDotted(path, parts[1], validation.IsDNS1123Subdomain)...)
+	errs = append(errs, validateDotted(path, parts[1], isDNSSubdomain)...)
 	if len(name) > longest {
 		errs = append(errs, field.TooLong(path, "", longest))
 	}

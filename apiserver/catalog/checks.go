@@ -59,15 +59,15 @@ func knownIfSet[T ~string](at *field.Path, v *T, known ...T) errorList {
 }
 
 func dnsLabel(at *field.Path, s string) errorList {
-	return invalidEach(at, s, validation.IsDNS1123Label(s))
+	return invalidEach(at, s, isDNSLabel(s))
 }
 
 func dnsSubdomain(at *field.Path, s string) errorList {
-	return invalidEach(at, s, validation.IsDNS1123Subdomain(s))
+	return invalidEach(at, s, isDNSSubdomain(s))
 }
 
 func qualifiedName(at *field.Path, s string) errorList {
-	return invalidEach(at, s, validation.IsQualifiedName(s))
+	return invalidEach(at, s, isQualifiedName(s))
 }
 
 // neededLabel reports a missing text, or one that is no DNS label.
@@ -78,8 +78,11 @@ func neededLabel(at *field.Path, s string) errorList {
 	return dnsLabel(at, s)
 }
 
-// objectName reports what a rule for names of objects has against a name.
+// objectName reports what a rule for names of objects has against a name. Each of the rules lets DNS labels through.
 func objectName(at *field.Path, name string, rule apivalidation.ValidateNameFunc) errorList {
+	if plainLabel(name) {
+		return nil
+	}
 	return invalidEach(at, name, rule(name, false))
 }
 
@@ -107,7 +110,7 @@ func portNumberOrName(at *field.Path, p intstr.IntOrString) errorList {
 	if p.Type == intstr.Int {
 		return portNumber(at, p.IntVal)
 	}
-	return invalidEach(at, p.StrVal, validation.IsValidPortName(p.StrVal))
+	return invalidEach(at, p.StrVal, isPortName(p.StrVal))
 }
 
 func userID(at *field.Path, id *int64) errorList {

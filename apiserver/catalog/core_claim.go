@@ -9,7 +9,6 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/diff"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -160,7 +159,7 @@ func validateDataSource(group *string, kind, name string, at *field.Path) errorL
 		errs = append(errs, field.Invalid(at, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
 	}
 	if g != "" {
-		errs = append(errs, invalidEach(child(at, "apiGroup"), g, validation.IsDNS1123Subdomain(g))...)
+		errs = append(errs, invalidEach(child(at, "apiGroup"), g, isDNSSubdomain(g))...)
 	}
 	return errs
 }

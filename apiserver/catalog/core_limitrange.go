@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -66,7 +65,7 @@ func validateLimitRange(l *corev1.LimitRange, root *field.Path) errorList {
 }
 
 func validateLimitType(t corev1.LimitType, at *field.Path) errorList {
-	if errs := invalidEach(at, t, validation.IsQualifiedName(string(t))); len(errs) > 0 {
+	if errs := invalidEach(at, t, isQualifiedName(string(t))); len(errs) > 0 {
 		return errs
 	}
 	switch t {

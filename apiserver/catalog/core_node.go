@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -129,8 +128,8 @@ func validateTaints(taints []corev1.Taint, path *field.Path) errorList {
 	seen := map[[2]string]bool{}
 	for i, t := range taints {
 		at := nth(path, i)
-		errs = append(errs, metav1validation.ValidateLabelName(t.Key, child(at, "key"))...)
-		if texts := validation.IsValidLabelValue(t.Value); len(texts) > 0 {
+		errs = append(errs, validateLabelName(t.Key, child(at, "key"))...)
+		if texts := isLabelValue(t.Value); len(texts) > 0 {
 			errs = append(errs, field.Invalid(child(at, "value"), t.Value, strings.Join(texts, ";")))
 		}
 		errs = append(errs, validateTaintEffect(t.Effect, child(at, "effect"))...)

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	resourcehelper "k8s.io/component-helpers/resource"
 )
@@ -30,7 +29,7 @@ func isExtended(r corev1.ResourceName) bool {
 	if isNative(r) || strings.HasPrefix(string(r), corev1.DefaultResourceRequestsPrefix) {
 		return false
 	}
-	return len(validation.IsQualifiedName(corev1.DefaultResourceRequestsPrefix+string(r))) == 0
+	return len(isQualifiedName(corev1.DefaultResourceRequestsPrefix+string(r))) == 0
 }
 
 // canOvercommit tells whether more of a resource may be allowed than there is.
@@ -60,7 +59,7 @@ func isQuotaResource(r corev1.ResourceName) bool {
 
 // anyResource checks a resource's name.
 func anyResource(r corev1.ResourceName, at *field.Path) errorList {
-	if errs := invalidEach(at, r, validation.IsQualifiedName(string(r))); len(errs) > 0 {
+	if errs := invalidEach(at, r, isQualifiedName(string(r))); len(errs) > 0 {
 		return errs
 	}
 	if !strings.Contains(string(r), "/") && !isQuotaResource(r) && r != corev1.ResourceStorage {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	netutils "k8s.io/utils/net"
@@ -36,7 +35,7 @@ func validateService(s *corev1.Service, root *field.Path) errorList {
 	}
 	errs = append(errs, validateServicePorts(s, child(at, "ports"))...)
 	if spec.Selector != nil {
-		errs = append(errs, metav1validation.ValidateLabels(spec.Selector, child(at, "selector"))...)
+		errs = append(errs, validateLabels(spec.Selector, child(at, "selector"))...)
 	}
 	errs = append(errs, validateSessionAffinity(spec, at)...)
 	errs = append(errs, ValidateClusterIPs(s, at)...)

@@ -143,7 +143,7 @@ func validateSlicePorts(ports []discoveryv1.EndpointPort, path *field.Path) erro
 	for i, p := range ports {
 		at, name := nth(path, i), value(p.Name)
 		if name != "" {
-			errs = append(errs, invalidEach(child(at, "name"), name, validation.IsDNS1123Label(name))...)
+			errs = append(errs, invalidEach(child(at, "name"), name, isDNSLabel(name))...)
 		}
 		if seen[name] {
 			errs = append(errs, field.Duplicate(child(at, "name"), name))
@@ -153,7 +153,7 @@ func validateSlicePorts(ports []discoveryv1.EndpointPort, path *field.Path) erro
 			errs = append(errs, field.NotSupported(child(at, "protocol"), protocol, protocols))
 		}
 		if p.AppProtocol != nil {
-			errs = append(errs, invalidEach(child(at, "appProtocol"), *p.AppProtocol, validation.IsQualifiedName(*p.AppProtocol))...)
+			errs = append(errs, invalidEach(child(at, "appProtocol"), *p.AppProtocol, isQualifiedName(*p.AppProtocol))...)
 		}
 	}
 	return errs
@@ -173,7 +173,7 @@ func validateEndpoint(e *discoveryv1.Endpoint, typ discoveryv1.AddressType, path
 		errs = append(errs, invalidEach(child(path, "nodeName"), *e.NodeName, apivalidation.NameIsDNSSubdomain(*e.NodeName, false))...)
 	}
 	if e.Hostname != nil {
-		errs = append(errs, invalidEach(child(path, "hostname"), *e.Hostname, validation.IsDNS1123Label(*e.Hostname))...)
+		errs = append(errs, invalidEach(child(path, "hostname"), *e.Hostname, isDNSLabel(*e.Hostname))...)
 	}
 	if e.Hints != nil {
 		errs = append(errs, validateHints(e.Hints, child(path, "hints"))...)
@@ -239,7 +239,7 @@ func validateHints(h *discoveryv1.EndpointHints, path *field.Path) errorList {
 		if slices.Contains(h.ForZones[:i], z) {
 			errs = append(errs, field.Duplicate(at, z.Name))
 		}
-		errs = append(errs, invalidEach(at, z.Name, validation.IsValidLabelValue(z.Name))...)
+		errs = append(errs, invalidEach(at, z.Name, isLabelValue(z.Name))...)
 	}
 	if n := len(h.ForNodes); n > most {
 		return append(errs, field.TooMany(child(path, "forNodes"), n, most))

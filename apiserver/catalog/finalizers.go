@@ -15,9 +15,9 @@ import (
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 )
 
-// ValidateFinalizers reports finalizers that are neither Kubernetes' own nor carry their owner's domain. It belongs
+// validateFinalizers reports finalizers that are neither Kubernetes' own nor carry their owner's domain. It belongs
 // to the checks of an object's metadata, after those of k8s.io/apimachinery/pkg/api/validation. Some groups do not ask for it.
-func (k *Kind) ValidateFinalizers(m metav1.Object) field.ErrorList {
+func (k *Kind) validateFinalizers(m metav1.Object) field.ErrorList {
 	lenient := []string{
 		admissionregistrationv1.GroupName, apiextensionsv1.GroupName, apiregistrationv1.GroupName,
 		coordinationv1.GroupName, nodev1.GroupName, policyv1.GroupName,

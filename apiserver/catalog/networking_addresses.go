@@ -27,7 +27,7 @@ func validateIPAddress(a *networkingv1.IPAddress, root *field.Path) errorList {
 	}
 	var errs errorList
 	if p.Group != "" {
-		errs = append(errs, invalidEach(child(path, "group"), p.Group, validation.IsDNS1123Subdomain(p.Group))...)
+		errs = append(errs, invalidEach(child(path, "group"), p.Group, isDNSSubdomain(p.Group))...)
 	}
 	errs = append(errs, requiredSegment(child(path, "resource"), p.Resource)...)
 	errs = append(errs, requiredSegment(child(path, "name"), p.Name)...)

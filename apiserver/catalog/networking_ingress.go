@@ -56,7 +56,7 @@ func validateHost(host string, path *field.Path) errorList {
 	if strings.Contains(host, "*") {
 		return invalidEach(path, host, validation.IsWildcardDNS1123Subdomain(host))
 	}
-	return invalidEach(path, host, validation.IsDNS1123Subdomain(host))
+	return invalidEach(path, host, isDNSSubdomain(host))
 }
 
 func validateIngressRule(r *networkingv1.IngressRule, path *field.Path) errorList {
@@ -132,7 +132,7 @@ func validateBackend(b *networkingv1.IngressBackend, path *field.Path) errorList
 	case port.Name != "" && port.Number != 0:
 		errs = append(errs, field.Invalid(path, "", "cannot set both port name & port number"))
 	case port.Name != "":
-		errs = append(errs, invalidEach(child(path, "service", "port", "name"), port.Name, validation.IsValidPortName(port.Name))...)
+		errs = append(errs, invalidEach(child(path, "service", "port", "name"), port.Name, isPortName(port.Name))...)
 	case port.Number != 0:
 		errs = append(errs, invalidEach(child(path, "service", "port", "number"), port.Number, validation.IsValidPortNum(int(port.Number)))...)
 	default:
@@ -151,7 +151,7 @@ func validateOptionalGroup(group *string, path *field.Path) errorList {
 	if group == nil {
 		return nil
 	}
-	return invalidEach(path, *group, validation.IsDNS1123Subdomain(*group))
+	return invalidEach(path, *group, isDNSSubdomain(*group))
 }
 
 func validateIngressStatus(i, old *networkingv1.Ingress, root *field.Path) errorList {
@@ -168,7 +168,7 @@ func validateIngressStatus(i, old *networkingv1.Ingress, root *field.Path) error
 			errs = append(errs, validation.IsValidIPForLegacyField(child(path, "ip"), point.IP, true, known)...)
 		}
 		if host := point.Hostname; host != "" {
-			errs = append(errs, invalidEach(child(path, "hostname"), host, validation.IsDNS1123Subdomain(host))...)
+			errs = append(errs, invalidEach(child(path, "hostname"), host, isDNSSubdomain(host))...)
 			if netutils.ParseIPSloppy(host) != nil {
 				errs = append(errs, field.Invalid(child(path, "hostname"), host, "must be a DNS name, not an IP address"))
 			}

@@ -92,7 +92,7 @@ func validatePolicyPort(p *networkingv1.NetworkPolicyPort, path *field.Path) err
 		if p.EndPort != nil {
 			errs = append(errs, field.Invalid(atEnd, *p.EndPort, "may not be specified when `port` is non-numeric"))
 		}
-		errs = append(errs, invalidEach(atPort, p.Port.StrVal, validation.IsValidPortName(p.Port.StrVal))...)
+		errs = append(errs, invalidEach(atPort, p.Port.StrVal, isPortName(p.Port.StrVal))...)
 	default:
 		errs = append(errs, invalidEach(atPort, p.Port.IntVal, validation.IsValidPortNum(int(p.Port.IntVal)))...)
 		if p.EndPort != nil {

@@ -6,8 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
 	"k8s.io/apimachinery/pkg/api/validate/content"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -54,7 +52,7 @@ func validateRuntimeClass(c *nodev1.RuntimeClass, root *field.Path) errorList {
 		return errs
 	}
 	path := child(root, "scheduling")
-	errs = append(errs, metav1validation.ValidateLabels(c.Scheduling.NodeSelector, child(path, "nodeSelector"))...)
+	errs = append(errs, validateLabels(c.Scheduling.NodeSelector, child(path, "nodeSelector"))...)
 	errs = append(errs, validateTolerations(c.Scheduling.Tolerations, child(path, "tolerations"))...)
 	seen := before[corev1.Toleration]{}
 	for i, t := range c.Scheduling.Tolerations {
@@ -74,7 +72,7 @@ func validateRuntimeClassChange(c, old *nodev1.RuntimeClass, root *field.Path) e
 	}
 	errs := append(declaredUnchanged(path, c.Handler, old.Handler), required(path, c.Handler == "")...)
 	if c.Handler != "" {
-		errs = append(errs, invalidEach(path, c.Handler, validation.IsDNS1123Label(c.Handler))...)
+		errs = append(errs, invalidEach(path, c.Handler, isDNSLabel(c.Handler))...)
 	}
 	return append(errs, validateRuntimeClass(c, root)...)
 }

@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -204,7 +203,7 @@ func validateContainerPorts(ports []corev1.ContainerPort, path *field.Path) erro
 	for i, p := range ports {
 		at := nth(path, i)
 		if p.Name != "" {
-			complaints := validation.IsValidPortName(p.Name)
+			complaints := isPortName(p.Name)
 			errs = append(errs, invalidEach(child(at, "name"), p.Name, complaints)...)
 			switch {
 			case len(complaints) > 0:

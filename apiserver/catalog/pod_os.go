@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -193,5 +192,5 @@ func validateHostNames(s *corev1.PodSpec, at *field.Path) errorList {
 	if len(*name) > longest {
 		errs = append(errs, field.TooLong(at, "", longest))
 	}
-	return append(errs, invalidEach(at, *name, validation.IsDNS1123Subdomain(*name))...)
+	return append(errs, invalidEach(at, *name, isDNSSubdomain(*name))...)
 }

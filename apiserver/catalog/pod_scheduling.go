@@ -9,7 +9,6 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -100,10 +99,10 @@ func validateNodeExpression(r *corev1.NodeSelectorRequirement, how strength, at 
 	default:
 		errs = append(errs, field.Invalid(child(at, "operator"), r.Operator, "not a valid selector operator"))
 	}
-	errs = append(errs, metav1validation.ValidateLabelName(r.Key, child(at, "key"))...)
+	errs = append(errs, validateLabelName(r.Key, child(at, "key"))...)
 	if how == demanded {
 		for i, v := range r.Values {
-			errs = append(errs, invalidEach(nth(values, i), v, validation.IsValidLabelValue(v))...)
+			errs = append(errs, invalidEach(nth(values, i), v, isLabelValue(v))...)
 		}
 	}
 	return errs
@@ -157,7 +156,7 @@ func validatePodTerm(t *corev1.PodAffinityTerm, at *field.Path) errorList {
 	if t.TopologyKey == "" {
 		errs = append(errs, field.Required(child(at, "topologyKey"), "can not be empty"))
 	}
-	return append(errs, metav1validation.ValidateLabelName(t.TopologyKey, child(at, "topologyKey"))...)
+	return append(errs, validateLabelName(t.TopologyKey, child(at, "topologyKey"))...)
 }
 
 // validateLabelKeys checks the keys of which the pod's own values are added to a selector.
@@ -172,7 +171,7 @@ func validateLabelKeys(match, mismatch []string, s *metav1.LabelSelector, at *fi
 			continue
 		}
 		for i, key := range l.keys {
-			errs = append(errs, metav1validation.ValidateLabelName(key, nth(l.at, i))...)
+			errs = append(errs, validateLabelName(key, nth(l.at, i))...)
 		}
 	}
 	if s != nil {
@@ -236,7 +235,7 @@ func validateTolerations(tolerations []corev1.Toleration, path *field.Path) erro
 	for i, t := range tolerations {
 		at := nth(path, i)
 		if t.Key != "" {
-			errs = append(errs, metav1validation.ValidateLabelName(t.Key, child(at, "key"))...)
+			errs = append(errs, validateLabelName(t.Key, child(at, "key"))...)
 		}
 		if t.Key == "" && t.Operator != corev1.TolerationOpExists {
 			errs = append(errs, field.Invalid(child(at, "operator"), t.Operator,
@@ -247,7 +246,7 @@ func validateTolerations(tolerations []corev1.Toleration, path *field.Path) erro
 		}
 		switch t.Operator {
 		case corev1.TolerationOpEqual, "":
-			if texts := validation.IsValidLabelValue(t.Value); len(texts) > 0 {
+			if texts := isLabelValue(t.Value); len(texts) > 0 {
 				errs = append(errs, field.Invalid(child(at, "operator"), t.Value, strings.Join(texts, ";")))
 			}
 		case corev1.TolerationOpExists:

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -62,8 +61,8 @@ func validateAnyPod(p *corev1.Pod, root *field.Path) errorList {
 // validatePodTemplateSpec checks the pods-to-be of a workload.
 func validatePodTemplateSpec(t *corev1.PodTemplateSpec, path *field.Path) errorList {
 	spec := child(path, "spec")
-	errs := metav1validation.ValidateLabels(t.Labels, child(path, "labels"))
-	errs = append(errs, apivalidation.ValidateAnnotations(t.Annotations, child(path, "annotations"))...)
+	errs := validateLabels(t.Labels, child(path, "labels"))
+	errs = append(errs, validateAnnotations(t.Annotations, child(path, "annotations"))...)
 	errs = append(errs, validatePodAnnotations(t.Annotations, &t.Spec, child(path, "annotations"))...)
 	errs = append(errs, validatePodSpec(&t.Spec, nil, spec)...)
 	errs = append(errs, validateAnnotationsAgree(t.Annotations, &t.Spec, spec)...)
@@ -93,7 +92,7 @@ func validatePodSpec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Pat
 		corev1.RestartPolicyAlways, corev1.RestartPolicyOnFailure, corev1.RestartPolicyNever)...)
 	errs = append(errs, neededOneOf(child(path, "dnsPolicy"), s.DNSPolicy,
 		corev1.DNSClusterFirstWithHostNet, corev1.DNSClusterFirst, corev1.DNSDefault, corev1.DNSNone)...)
-	errs = append(errs, metav1validation.ValidateLabels(s.NodeSelector, child(path, "nodeSelector"))...)
+	errs = append(errs, validateLabels(s.NodeSelector, child(path, "nodeSelector"))...)
 	errs = append(errs, validatePodSecurity(s, child(path, "securityContext"))...)
 	if value(s.ShareProcessNamespace) && s.HostPID {
 		errs = append(errs, field.Invalid(child(path, "shareProcessNamespace"), true, "ShareProcessNamespace and HostPID cannot both be enabled"))

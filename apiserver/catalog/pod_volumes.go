@@ -6,7 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -158,8 +157,8 @@ func validateEphemeralVolume(v *corev1.EphemeralVolumeSource, at *field.Path) er
 		return errorList{field.Required(at, "")}
 	}
 	meta := child(at, "metadata")
-	errs := apivalidation.ValidateAnnotations(t.Annotations, child(meta, "annotations"))
-	errs = append(errs, metav1validation.ValidateLabels(t.Labels, child(meta, "labels"))...)
+	errs := validateAnnotations(t.Annotations, child(meta, "annotations"))
+	errs = append(errs, validateLabels(t.Labels, child(meta, "labels"))...)
 	errs = append(errs, onlyFields(t.ObjectMeta, meta, "cannot be set", "Annotations", "Labels")...)
 	return append(errs, validateClaimSpec(&t.Spec, child(at, "spec"))...)
 }

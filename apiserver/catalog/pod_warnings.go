@@ -25,7 +25,7 @@ func podWarnings(p, old *corev1.Pod, root *field.Path) []string {
 			out = append(out, useAppArmorField(child(root, "metadata", "annotations"), c.Name))
 		}
 	}
-	if texts := validation.IsDNS1123Label(p.Name); len(texts) > 0 {
+	if texts := isDNSLabel(p.Name); len(texts) > 0 {
 		out = append(out, fmt.Sprintf("metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: %v", texts))
 	}
 	return append(out, podSpecWarnings(&p.Spec, p.Annotations, false, root)...)
@@ -165,7 +165,7 @@ func nodeTermWarnings(t *corev1.NodeSelectorTerm, how strength, path *field.Path
 			continue
 		}
 		for j, v := range e.Values {
-			for _, text := range validation.IsValidLabelValue(v) {
+			for _, text := range isLabelValue(v) {
 				out = append(out, fmt.Sprintf("%s: %s is invalid, %s", nth(child(at, "values"), j), v, text))
 			}
 		}

@@ -13,7 +13,6 @@ import (
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
-	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -202,7 +201,7 @@ func create(k *Kind, obj runtime.Object) field.ErrorList {
 	}
 	var errs field.ErrorList
 	if !k.Strategy.ChecksMetadata {
-		errs = validateMetadata(k, m)
+		errs = k.ValidateMetadata(m)
 	}
 	if k.Strategy.Validate != nil {
 		errs = append(errs, k.Strategy.Validate(obj)...)
@@ -235,7 +234,7 @@ func update(k *Kind, through string, obj, old runtime.Object) field.ErrorList {
 	if changed := !equality.Semantic.DeepEqual(specOf(obj), specOf(old)); st.Generation && changed && !status {
 		m.SetGeneration(m.GetGeneration() + 1)
 	}
-	errs := validateMetadata(k, m)
+	errs := k.ValidateMetadata(m)
 	switch {
 	case sub.Validate != nil:
 		errs = append(errs, sub.Validate(obj, old)...)
@@ -260,15 +259,6 @@ func setDefaults(k *Kind, obj runtime.Object) {
 	if k.Strategy.Default != nil {
 		k.Strategy.Default(obj)
 	}
-}
-
-func validateMetadata(k *Kind, m metav1.Object) field.ErrorList {
-	name := k.Strategy.ValidateName
-	if name == nil {
-		name = apivalidation.NameIsDNSSubdomain
-	}
-	errs := apivalidation.ValidateObjectMetaAccessor(m, k.Namespaced, name, field.NewPath("metadata"))
-	return append(errs, k.ValidateFinalizers(m)...)
 }
 
 func keep(obj, old runtime.Object, chosen func(fieldName string) bool) {

@@ -6,9 +6,7 @@ import (
 	"strings"
 
 	resourcev1 "k8s.io/api/resource/v1"
-	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -78,8 +76,8 @@ func validateResourceClaimChange(c, old *resourcev1.ResourceClaim, root *field.P
 
 func validateResourceClaimTemplate(t *resourcev1.ResourceClaimTemplate, root *field.Path) errorList {
 	at := child(root, "spec")
-	errs := apivalidation.ValidateAnnotations(t.Spec.Annotations, child(at, "metadata", "annotations"))
-	errs = append(errs, metav1validation.ValidateLabels(t.Spec.Labels, child(at, "metadata", "labels"))...)
+	errs := validateAnnotations(t.Spec.Annotations, child(at, "metadata", "annotations"))
+	errs = append(errs, validateLabels(t.Spec.Labels, child(at, "metadata", "labels"))...)
 	devices := child(at, "spec", "devices")
 	errs = append(errs, validateDeviceRequests(t.Spec.Spec.Devices.Requests, child(devices, "requests"))...)
 	return append(errs, validateConstraints(&t.Spec.Spec.Devices, child(devices, "constraints"))...)
@@ -105,8 +103,8 @@ func validateTaintRule(r *resourcev1.DeviceTaintRule, root *field.Path) errorLis
 		}
 	}
 	t, at := &r.Spec.Taint, child(at, "taint")
-	errs = append(errs, metav1validation.ValidateLabelName(t.Key, child(at, "key"))...)
-	errs = append(errs, invalidEach(child(at, "value"), t.Value, validation.IsValidLabelValue(t.Value))...)
+	errs = append(errs, validateLabelName(t.Key, child(at, "key"))...)
+	errs = append(errs, invalidEach(child(at, "value"), t.Value, isLabelValue(t.Value))...)
 	errs = append(errs, required(child(at, "effect"), t.Effect == "")...)
 	if t.Effect != "" {
 		errs = append(errs, declared(oneOf(child(at, "effect"), t.Effect,

@@ -22,7 +22,7 @@ func validateStorageClass(c *storagev1.StorageClass, root *field.Path) errorList
 	errs := required(path, c.Provisioner == "")
 	if c.Provisioner != "" {
 		name := strings.ToLower(c.Provisioner)
-		errs = append(errs, invalidEach(path, name, validation.IsQualifiedName(name))...)
+		errs = append(errs, invalidEach(path, name, isQualifiedName(name))...)
 	}
 	errs = append(errs, validateParameters(c.Parameters, child(root, "parameters"))...)
 	policies := []corev1.PersistentVolumeReclaimPolicy{corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRetain}
@@ -72,7 +72,7 @@ func validateTopologies(terms []corev1.TopologySelectorTerm, path *field.Path) e
 				}
 				values[text] = true
 			}
-			errs = append(errs, metav1validation.ValidateLabelName(e.Key, child(nth(at, n), "key"))...)
+			errs = append(errs, validateLabelName(e.Key, child(nth(at, n), "key"))...)
 			if keys[e.Key] != nil {
 				errs = append(errs, field.Duplicate(child(nth(at, n), "key"), e.Key))
 			}
@@ -100,7 +100,7 @@ func validateAttributesClass(c *storagev1.VolumeAttributesClass, root *field.Pat
 		errs = append(errs, field.Required(path, ""))
 	} else {
 		name := strings.ToLower(c.DriverName)
-		errs = append(errs, invalidEach(path, name, validation.IsQualifiedName(name))...)
+		errs = append(errs, invalidEach(path, name, isQualifiedName(name))...)
 	}
 	errs = append(errs, validateParameters(c.Parameters, child(root, "parameters"))...)
 	if len(c.Parameters) == 0 {
@@ -212,7 +212,7 @@ func validateDriverName(name string, path *field.Path) errorList {
 	if len(name) > longest {
 		errs = append(errs, field.TooLong(path, "", longest))
 	}
-	return append(errs, invalidEach(path, name, validation.IsDNS1123Subdomain(strings.ToLower(name)))...)
+	return append(errs, invalidEach(path, name, isDNSSubdomain(strings.ToLower(name)))...)
 }
 
 func validateCSINode(n *storagev1.CSINode, root *field.Path) errorList {
@@ -232,7 +232,7 @@ func validateCSINode(n *storagev1.CSINode, root *field.Path) errorList {
 			if slices.Contains(d.TopologyKeys[:k], key) {
 				errs = append(errs, field.Duplicate(path, key))
 			}
-			errs = append(errs, invalidEach(path, key, validation.IsQualifiedName(key))...)
+			errs = append(errs, invalidEach(path, key, isQualifiedName(key))...)
 		}
 	}
 	return errs

@@ -64,7 +64,7 @@ func validateMigration(m *storageMigration, root *field.Path) errorList {
 	} else if texts := validation.IsDNS1035Label(r.Resource); len(texts) > 0 {
 		errs = append(errs, field.Invalid(child(path, "resource"), r.Resource, strings.Join(texts, ",")))
 	}
-	if texts := validation.IsDNS1123Subdomain(r.Group); r.Group != "" && len(texts) > 0 {
+	if texts := isDNSSubdomain(r.Group); r.Group != "" && len(texts) > 0 {
 		errs = append(errs, field.Invalid(child(path, "group"), r.Group, strings.Join(texts, ",")))
 	}
 	return errs

@@ -276,7 +276,7 @@ func driverName(name string, at *field.Path) errorList {
 	if len(name) > 63 {
 		errs = append(errs, field.TooLong(at, "", 63))
 	}
-	return append(errs, invalidEach(at, name, validation.IsDNS1123Subdomain(strings.ToLower(name)))...)
+	return append(errs, invalidEach(at, name, isDNSSubdomain(strings.ToLower(name)))...)
 }
 
 func validateCSI(v *corev1.CSIVolumeSource, at *field.Path) errorList {
