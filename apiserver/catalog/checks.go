@@ -3,7 +3,6 @@ package catalog
 import (
 	"cmp"
 	"iter"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -174,7 +173,13 @@ func noBacksteps(at *field.Path, p string) errorList {
 // sorted goes through a map in the order of its keys, so that the same object is always answered in the same words.
 func sorted[K cmp.Ordered, V any](m map[K]V) iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
-		for _, k := range slices.Sorted(maps.Keys(m)) {
+		var few [8]K // which are not allocated
+		keys := few[:0]
+		for k := range m {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		for _, k := range keys {
 			if !yield(k, m[k]) {
 				return
 			}

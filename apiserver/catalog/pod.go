@@ -118,8 +118,9 @@ func adoptAppArmor(p *corev1.Pod) {
 	if p.Spec.OS != nil && p.Spec.OS.Name == corev1.Windows {
 		return
 	}
+	annotated := ofContainers(p.Annotations, appArmorPrefix)
 	for c := range allContainers(&p.Spec, nowhere) {
-		v, ok := p.Annotations[appArmorPrefix+c.Name]
+		v, ok := annotated[c.Name]
 		if !ok || ownAppArmor(c) != nil {
 			continue
 		}

@@ -81,6 +81,20 @@ func validateSeccompName(v string, at *field.Path) errorList {
 	return errorList{field.Invalid(at, v, "must be a valid seccomp profile")}
 }
 
+// ofContainers are the annotations that begin with a prefix and end with a container's name, by that name; nil for none.
+func ofContainers(annotations map[string]string, prefix string) map[string]string {
+	var of map[string]string
+	for k, v := range annotations {
+		if name, ok := strings.CutPrefix(k, prefix); ok {
+			if of == nil {
+				of = map[string]string{}
+			}
+			of[name] = v
+		}
+	}
+	return of
+}
+
 func hasContainer(s *corev1.PodSpec, name string) bool {
 	for c := range allContainers(s, nowhere) {
 		if c.Name == name {
@@ -98,11 +112,12 @@ func validateAnnotationsAgree(annotations map[string]string, s *corev1.PodSpec, 
 			errs = append(errs, seccompAgrees(v, c.SeccompProfile, child(path, "securityContext", "seccompProfile"))...)
 		}
 	}
+	seccomp, appArmor := ofContainers(annotations, seccompContainerPrefix), ofContainers(annotations, appArmorPrefix)
 	for c, at := range allContainers(s, path) {
 		if c.SecurityContext == nil || c.SecurityContext.SeccompProfile == nil {
 			continue
 		}
-		if v, ok := annotations[seccompContainerPrefix+c.Name]; ok {
+		if v, ok := seccomp[c.Name]; ok {
 			errs = append(errs, seccompAgrees(v, c.SecurityContext.SeccompProfile, child(at, "securityContext", "seccompProfile"))...)
 		}
 	}
@@ -110,7 +125,7 @@ func validateAnnotationsAgree(annotations map[string]string, s *corev1.PodSpec, 
 		return errs
 	}
 	for c, at := range allContainers(s, path) {
-		v, ok := annotations[appArmorPrefix+c.Name]
+		v, ok := appArmor[c.Name]
 		if profile := appArmorOf(c, s); ok && profile != nil {
 			errs = append(errs, appArmorAgrees(v, profile, child(at, "securityContext", "appArmorProfile"))...)
 		}

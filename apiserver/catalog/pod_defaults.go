@@ -59,10 +59,10 @@ func defaultHostPorts(ports []corev1.ContainerPort) {
 
 // dropOldInitContainers: before they had a field, init containers lived in annotations.
 func dropOldInitContainers(annotations map[string]string) {
-	for _, level := range []string{"alpha", "beta"} {
-		delete(annotations, "pod."+level+".kubernetes.io/init-containers")
-		delete(annotations, "pod."+level+".kubernetes.io/init-container-statuses")
-	}
+	delete(annotations, "pod.alpha.kubernetes.io/init-containers")
+	delete(annotations, "pod.alpha.kubernetes.io/init-container-statuses")
+	delete(annotations, "pod.beta.kubernetes.io/init-containers")
+	delete(annotations, "pod.beta.kubernetes.io/init-container-statuses")
 }
 
 // defaultPodTemplateSpec defaults the pods-to-be of a workload. What depends on the node, such as host ports, and
@@ -153,8 +153,13 @@ var imageReference = regexp.MustCompile(`^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-
 	`[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*` +
 	`(?::([\w][\w.-]{0,127}))?(@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[[:xdigit:]]{32,})?$`)
 
-// pullPolicyFor: what may change under its name is pulled each time.
+// pullPolicyFor: what may change under its name is pulled each time. That has no tag, or the tag latest.
 func pullPolicyFor(image string) corev1.PullPolicy {
+	name, _, _ := strings.Cut(image, "@")
+	_, tag, tagged := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
+	if tagged && tag != "latest" {
+		return corev1.PullIfNotPresent // whether or not it is in order
+	}
 	m := imageReference.FindStringSubmatch(image)
 	if m != nil && (m[1] == "latest" || m[1] == "" && m[2] == "") && !isHexID(image) {
 		return corev1.PullAlways

@@ -107,7 +107,11 @@ type claimNames struct {
 }
 
 func claimNamesOf(claims []corev1.PodResourceClaim) claimNames {
-	names := claimNames{known: map[string]bool{}, unknown: "must be one of the names in pod.spec.resourceClaims which is empty"}
+	names := claimNames{unknown: "must be one of the names in pod.spec.resourceClaims which is empty"}
+	if len(claims) == 0 {
+		return names
+	}
+	names.known = map[string]bool{}
 	for _, c := range claims {
 		if c.Name != "" {
 			names.known[c.Name] = true

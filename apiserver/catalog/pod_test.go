@@ -106,6 +106,29 @@ func TestImagesWithoutAVersionArePulledEachTime(t *testing.T) {
 	}
 }
 
+// An image with a tag is told without taking its name apart, which may not make a difference.
+func TestATagDecidesWithoutTheGrammar(t *testing.T) {
+	byGrammar := func(image string) corev1.PullPolicy {
+		if m := imageReference.FindStringSubmatch(image); m != nil && (m[1] == "latest" || m[1] == "" && m[2] == "") && !isHexID(image) {
+			return corev1.PullAlways
+		}
+		return corev1.PullIfNotPresent
+	}
+	const digest = "@sha256:2b7412e6465c3c7fc5bb21d3e6f1917c167358449fecac8176c6e496e5c1f05f"
+	parts := []string{"", "a", "/", ":", "latest", "1.2", "@", "host:5000/", "[::1]:5000/", "[::1]", digest, digest[1:], " ", "A", "late"}
+	for _, a := range parts {
+		for _, b := range parts {
+			for _, c := range parts {
+				for _, d := range parts {
+					if image := a + b + c + d; pullPolicyFor(image) != byGrammar(image) {
+						t.Fatalf("%s: %s, by the grammar %s", image, pullPolicyFor(image), byGrammar(image))
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestLimitsAreRequested(t *testing.T) {
 	one := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
 	for name, c := range map[string]struct{ limits, want corev1.ResourceList }{

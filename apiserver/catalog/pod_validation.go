@@ -78,8 +78,8 @@ func validatePodSpec(s *corev1.PodSpec, meta *metav1.ObjectMeta, path *field.Pat
 	if s.TerminationGracePeriodSeconds == nil {
 		errs = append(errs, field.Required(child(path, "terminationGracePeriodSeconds"), ""))
 	}
-	volumes, volumeErrs := validateVolumes(s.Volumes, meta, child(path, "volumes"))
-	errs = append(errs, volumeErrs...)
+	volumes := volumesByName{}
+	errs = append(errs, validateVolumes(s.Volumes, meta, volumes, child(path, "volumes"))...)
 	errs = append(errs, validateResourceClaims(s.ResourceClaims, meta, child(path, "resourceClaims"))...)
 	claims := claimNamesOf(s.ResourceClaims)
 	k := &containerCheck{spec: s, volumes: volumes, claims: claims}

@@ -12,8 +12,8 @@ import (
 // volumesByName are the volumes of a pod that containers may mount: those that are right in themselves.
 type volumesByName map[string]*corev1.VolumeSource
 
-// validateVolumes checks a pod's volumes. meta is the pod's, nil for a template.
-func validateVolumes(volumes []corev1.Volume, meta *metav1.ObjectMeta, path *field.Path) (volumesByName, errorList) {
+// validateVolumes checks a pod's volumes, and notes those that are known then. meta is the pod's, nil for a template.
+func validateVolumes(volumes []corev1.Volume, meta *metav1.ObjectMeta, known volumesByName, path *field.Path) errorList {
 	var errs errorList
 	created := map[string]bool{} // claims that will be made for the pod
 	if meta != nil && meta.Name != "" {
@@ -23,7 +23,6 @@ func validateVolumes(volumes []corev1.Volume, meta *metav1.ObjectMeta, path *fie
 			}
 		}
 	}
-	known := volumesByName{}
 	for i := range volumes {
 		v, at := &volumes[i], nth(path, i)
 		wrong := append(validateVolumeSource(v, meta, at), neededLabel(child(at, "name"), v.Name)...)
@@ -39,7 +38,7 @@ func validateVolumes(volumes []corev1.Volume, meta *metav1.ObjectMeta, path *fie
 				"must not reference a PVC that gets created for an ephemeral volume"))
 		}
 	}
-	return known, errs
+	return errs
 }
 
 func validateVolumeSource(v *corev1.Volume, meta *metav1.ObjectMeta, at *field.Path) errorList {

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,8 +20,9 @@ func podWarnings(p, old *corev1.Pod, root *field.Path) []string {
 		return nil
 	}
 	var out []string
+	annotated := ofContainers(p.Annotations, appArmorPrefix)
 	for c := range allContainers(&p.Spec, nowhere) {
-		v, ok := p.Annotations[appArmorPrefix+c.Name]
+		v, ok := annotated[c.Name]
 		if ok && adoptsAppArmor(c, &p.Spec, appArmorField(v)) {
 			out = append(out, useAppArmorField(child(root, "metadata", "annotations"), c.Name))
 		}
@@ -98,13 +100,14 @@ func podSpecWarnings(s *corev1.PodSpec, annotations map[string]string, template 
 	if _, ok := annotations[seccompOfPod]; ok && (s.SecurityContext == nil || s.SecurityContext.SeccompProfile == nil) {
 		warn(keyed(child(path, "metadata", "annotations"), seccompOfPod), `non-functional in v1.27+; use the "seccompProfile" field instead`)
 	}
+	seccomp, appArmor := ofContainers(annotations, seccompContainerPrefix), ofContainers(annotations, appArmorPrefix)
 	for c, at := range allContainers(s, spec) {
-		if key := seccompContainerPrefix + c.Name; c.SecurityContext == nil || c.SecurityContext.SeccompProfile == nil {
-			if _, ok := annotations[key]; ok {
-				warn(keyed(child(path, "metadata", "annotations"), key), `non-functional in v1.27+; use the "seccompProfile" field instead`)
+		if c.SecurityContext == nil || c.SecurityContext.SeccompProfile == nil {
+			if _, ok := seccomp[c.Name]; ok {
+				warn(keyed(child(path, "metadata", "annotations"), seccompContainerPrefix+c.Name), `non-functional in v1.27+; use the "seccompProfile" field instead`)
 			}
 		}
-		if v, ok := annotations[appArmorPrefix+c.Name]; ok && template && ownAppArmor(c) == nil {
+		if v, ok := appArmor[c.Name]; ok && template && ownAppArmor(c) == nil {
 			if pod := podAppArmor(s); pod == nil || !equality.Semantic.DeepEqual(pod, appArmorField(v)) {
 				out = append(out, useAppArmorField(child(path, "metadata", "annotations"), c.Name))
 			}
@@ -245,12 +248,15 @@ func podListWarnings(s *corev1.PodSpec, spec *field.Path) []string {
 
 // envWarnings: a variable may be given twice to extend it; otherwise the first is lost, and kubectl apply loses its way.
 func envWarnings(vars []corev1.EnvVar, path *field.Path) []string {
+	const few = 32 // which are compared with one another
+	var seen before[string]
+	if len(vars) > few {
+		seen = make(before[string], len(vars))
+	}
 	var out []string
-	seen := make(map[string]bool, len(vars))
 	for i := range vars {
 		v := &vars[i]
-		if !seen[v.Name] {
-			seen[v.Name] = true
+		if seen != nil && !seen.has(v.Name) || seen == nil && !slices.ContainsFunc(vars[:i], func(o corev1.EnvVar) bool { return o.Name == v.Name }) {
 			continue
 		}
 		if ref := "$(" + v.Name + ")"; v.ValueFrom != nil || v.Value == ref || !strings.Contains(v.Value, ref) {
@@ -264,17 +270,28 @@ func envWarnings(vars []corev1.EnvVar, path *field.Path) []string {
 func portWarnings(s *corev1.PodSpec, spec *field.Path) []string {
 	type place struct {
 		at   *field.Path
-		port corev1.ContainerPort
+		port *corev1.ContainerPort
+	}
+	type number struct {
+		port     int32
+		protocol corev1.Protocol
+	}
+	ports := 0
+	for c := range allContainers(s, nowhere) {
+		ports += len(c.Ports)
 	}
 	var out []string
-	byNumber, byName := map[string][]place{}, map[string]*field.Path{}
+	byNumber, byName := map[number][]place{}, map[string]*field.Path{}
 	for c, path := range allContainers(s, spec) {
-		for i, p := range c.Ports {
-			at := nth(child(path, "ports"), i)
+		for i := range c.Ports {
+			p, at := &c.Ports[i], nth(child(path, "ports"), i)
 			if p.HostIP != "" && p.HostPort == 0 {
-				out = append(out, fmt.Sprintf("%s: hostIP set without hostPort: %+v", at, p))
+				out = append(out, fmt.Sprintf("%s: hostIP set without hostPort: %+v", at, *p))
 			}
-			key := fmt.Sprintf("%d/%s", p.ContainerPort, p.Protocol)
+			if ports == 1 { // there is no other to compare it with
+				return out
+			}
+			key := number{p.ContainerPort, p.Protocol}
 			for _, other := range byNumber[key] {
 				o := other.port
 				switch {

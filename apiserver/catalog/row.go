@@ -59,7 +59,7 @@ func review[T any, P object[T]](gv schema.GroupVersion, k Kind) *Kind {
 // setDefault fills in what the client left out.
 func setDefault[T any](p **T, v T) {
 	if *p == nil {
-		*p = &v
+		*p = new(v)
 	}
 }
 

@@ -44,7 +44,7 @@ func required(path *field.Path, empty bool) field.ErrorList {
 type errorList = field.ErrorList
 
 // invalidEach makes an error of each complaint about a value.
-func invalidEach(path *field.Path, value any, complaints []string) errorList {
+func invalidEach[T any](path *field.Path, value T, complaints []string) errorList {
 	var errs errorList
 	for _, text := range complaints {
 		errs = append(errs, field.Invalid(path, value, text))

@@ -6,6 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -21,6 +23,33 @@ func TestWhereAFaultIs(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(10, func() { path(nowhere) }); n > 0 {
 		t.Errorf("%v allocations, for nothing", n)
+	}
+}
+
+// What is right costs no garbage but the maps of what is looked up again.
+func TestARightPodMakesNoGarbage(t *testing.T) {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "blue", Labels: map[string]string{"app": "web"}, Annotations: map[string]string{"a": "b"}},
+		Spec: corev1.PodSpec{
+			Containers: []corev1.Container{{
+				Name: "main", Image: "example/image:1.2.3", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 80}},
+				Env:          []corev1.EnvVar{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}},
+				VolumeMounts: []corev1.VolumeMount{{Name: "data", MountPath: "/data"}},
+				Resources:    corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}},
+			}},
+			Volumes: []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+		},
+	}
+	k := podKind()
+	if errs := create(k, pod); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		k.ValidateMetadata(pod)
+		k.Strategy.Validate(pod)
+		k.Strategy.Warnings(pod, nil)
+	}); n > 2 {
+		t.Errorf("%v allocations", n)
 	}
 }
 
