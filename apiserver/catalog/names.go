@@ -3,6 +3,7 @@ package catalog
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -147,5 +148,6 @@ func (k *Kind) plainMetadata(m metav1.Object) bool {
 // questionable: on creation, the server has noted one entry about who owns what.
 func questionable(e metav1.ManagedFieldsEntry) bool {
 	return e.Operation != metav1.ManagedFieldsOperationUpdate && e.Operation != metav1.ManagedFieldsOperationApply ||
-		e.FieldsType != "FieldsV1" || e.Subresource != "" || !plain(e.Manager, "-.", metav1validation.FieldManagerMaxLength)
+		e.FieldsType != "FieldsV1" || e.Subresource != "" || len(e.Manager) > metav1validation.FieldManagerMaxLength ||
+		strings.ContainsFunc(e.Manager, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -1,8 +1,7 @@
 package catalog
 
 import (
-	"maps"
-	"slices"
+	"cmp"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -159,39 +158,36 @@ func qosClass(s *corev1.PodSpec) corev1.PodQOSClass {
 	if resourcehelper.IsPodLevelResourcesSet(&corev1.Pod{Spec: *s}) {
 		return requirementsClass(s.Resources)
 	}
-	classes := map[corev1.PodQOSClass]bool{}
+	var class corev1.PodQOSClass
 	for _, containers := range [][]corev1.Container{s.InitContainers, s.Containers} {
 		for i := range containers {
-			classes[requirementsClass(&containers[i].Resources)] = true
+			class = commonClass(class, requirementsClass(&containers[i].Resources))
 		}
 	}
-	return commonClass(classes)
+	return cmp.Or(class, corev1.PodQOSBestEffort)
 }
 
 // requirementsClass: guaranteed is what has as much as it may have.
 func requirementsClass(r *corev1.ResourceRequirements) corev1.PodQOSClass {
-	classes := map[corev1.PodQOSClass]bool{}
+	var class corev1.PodQOSClass
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		request, limit := r.Requests[name], r.Limits[name]
 		switch {
 		case request.Cmp(limit) != 0:
-			classes[corev1.PodQOSBurstable] = true
+			class = commonClass(class, corev1.PodQOSBurstable)
 		case request.IsZero():
-			classes[corev1.PodQOSBestEffort] = true
+			class = commonClass(class, corev1.PodQOSBestEffort)
 		default:
-			classes[corev1.PodQOSGuaranteed] = true
+			class = commonClass(class, corev1.PodQOSGuaranteed)
 		}
 	}
-	return commonClass(classes)
+	return class
 }
 
-// commonClass is the class of parts that are all of one class, and otherwise the one between.
-func commonClass(classes map[corev1.PodQOSClass]bool) corev1.PodQOSClass {
-	switch len(classes) {
-	case 0:
-		return corev1.PodQOSBestEffort
-	case 1:
-		return slices.Collect(maps.Keys(classes))[0]
+// commonClass is the class of parts that are of one class, and otherwise the one between. The first may be of none yet.
+func commonClass(a, b corev1.PodQOSClass) corev1.PodQOSClass {
+	if a == "" || a == b {
+		return b
 	}
 	return corev1.PodQOSBurstable
 }

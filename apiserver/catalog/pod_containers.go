@@ -75,10 +75,13 @@ func (k *containerCheck) containers(path *field.Path) errorList {
 }
 
 func (k *containerCheck) initContainers(path *field.Path) errorList {
+	if len(k.spec.InitContainers) == 0 {
+		return nil
+	}
 	var errs errorList
 	names := map[string]bool{}
-	for _, c := range k.spec.Containers {
-		names[c.Name] = true
+	for i := range k.spec.Containers {
+		names[k.spec.Containers[i].Name] = true
 	}
 	for i := range k.spec.InitContainers {
 		c, at := &k.spec.InitContainers[i], nth(path, i)
@@ -123,6 +126,9 @@ func (k *containerCheck) initContainers(path *field.Path) errorList {
 }
 
 func (k *containerCheck) ephemeralContainers(path *field.Path) errorList {
+	if len(k.spec.EphemeralContainers) == 0 {
+		return nil
+	}
 	var errs errorList
 	targets, names := map[string]bool{}, map[string]bool{}
 	for _, containers := range [][]corev1.Container{k.spec.Containers, k.spec.InitContainers} {

@@ -157,8 +157,11 @@ var imageReference = regexp.MustCompile(`^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-
 func pullPolicyFor(image string) corev1.PullPolicy {
 	name, _, _ := strings.Cut(image, "@")
 	_, tag, tagged := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
-	if tagged && tag != "latest" {
+	switch {
+	case tagged && tag != "latest":
 		return corev1.PullIfNotPresent // whether or not it is in order
+	case plain(image, "-._/", len(image)) && !isHexID(image):
+		return corev1.PullAlways
 	}
 	m := imageReference.FindStringSubmatch(image)
 	if m != nil && (m[1] == "latest" || m[1] == "" && m[2] == "") && !isHexID(image) {

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -256,7 +255,7 @@ func envWarnings(vars []corev1.EnvVar, path *field.Path) []string {
 	var out []string
 	for i := range vars {
 		v := &vars[i]
-		if seen != nil && !seen.has(v.Name) || seen == nil && !slices.ContainsFunc(vars[:i], func(o corev1.EnvVar) bool { return o.Name == v.Name }) {
+		if seen != nil && !seen.has(v.Name) || seen == nil && !hasVariable(vars[:i], v.Name) {
 			continue
 		}
 		if ref := "$(" + v.Name + ")"; v.ValueFrom != nil || v.Value == ref || !strings.Contains(v.Value, ref) {
@@ -264,6 +263,15 @@ func envWarnings(vars []corev1.EnvVar, path *field.Path) []string {
 		}
 	}
 	return out
+}
+
+func hasVariable(vars []corev1.EnvVar, name string) bool {
+	for i := range vars {
+		if vars[i].Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // portWarnings are about ports of which a second says the same as a first, or nearly.

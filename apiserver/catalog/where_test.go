@@ -29,7 +29,8 @@ func TestWhereAFaultIs(t *testing.T) {
 // What is right costs no garbage but the maps of what is looked up again.
 func TestARightPodMakesNoGarbage(t *testing.T) {
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "blue", Labels: map[string]string{"app": "web"}, Annotations: map[string]string{"a": "b"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "blue", Labels: map[string]string{"app": "web"}, Annotations: map[string]string{"a": "b"},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "Go-http-client", Operation: "Update", FieldsType: "FieldsV1"}}},
 		Spec: corev1.PodSpec{
 			Containers: []corev1.Container{{
 				Name: "main", Image: "example/image:1.2.3", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 80}},
