@@ -48,11 +48,7 @@ const reachPatience = 3 * time.Second
 
 // Prefix is where the objects of a kind are kept: all of them, or those of one namespace.
 func (r *Registry) Prefix(k *catalog.Kind, namespace string) string {
-	p := storagePrefix(k.GroupResource())
-	if k.Namespaced && namespace != "" {
-		p += namespace + "/"
-	}
-	return p
+	return r.Key(k, namespace, "")
 }
 
 func storagePrefix(gr schema.GroupResource) string {
@@ -61,7 +57,12 @@ func storagePrefix(gr schema.GroupResource) string {
 
 // Key is where one object is kept.
 func (r *Registry) Key(k *catalog.Kind, namespace, name string) string {
-	return r.Prefix(k, namespace) + name
+	gr := k.GroupResource()
+	group := cmp.Or(gr.Group, wire.CoreGroup)
+	if k.Namespaced && namespace != "" {
+		return root + group + "/" + gr.Resource + "/" + namespace + "/" + name
+	}
+	return root + group + "/" + gr.Resource + "/" + name
 }
 
 // Get returns a stored object, or a 404 Status error.
