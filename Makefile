@@ -13,7 +13,7 @@ LARGE := k8s.io/api k8s.io/client-go k8s.io/kube-openapi k8s.io/apiextensions-ap
   github.com/go-openapi github.com/spf13 go.yaml.in/yaml golang.org/x/net \
   k8s.io/apiserver coracle/apiserver/admission k8s.io/streaming k8s.io/cri-streaming github.com/moby/spdystream github.com/json-iterator github.com/fxamacker github.com/prometheus \
   k8s.io/component-base k8s.io/component-helpers k8s.io/kube-aggregator coracle/cmd coracle/counterparts coracle/controllers coracle/kubelet-sim \
-  coracle/cluster coracle/authn/pki coracle/authn/oidc coracle/apiserver/why coracle/apiserver/openapi coracle/apiserver/customresource \
+  coracle/cluster coracle/authn/pki coracle/authn/oidc coracle/apiserver/why coracle/apiserver/catalog coracle/apiserver/openapi coracle/apiserver/customresource \
   coracle/apiserver/crdvalidation coracle/apiserver/authz/config coracle/apiserver/audit github.com/pelletier github.com/fsnotify github.com/go-viper \
   github.com/sagikazarmark github.com/blang golang.org/x/text golang.org/x/oauth2 go.opentelemetry.io github.com/emicklei gopkg.in
 

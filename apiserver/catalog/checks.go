@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"cmp"
-	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -170,19 +169,22 @@ func noBacksteps(at *field.Path, p string) errorList {
 	return nil
 }
 
-// sorted goes through a map in the order of its keys, so that the same object is always answered in the same words.
-func sorted[K cmp.Ordered, V any](m map[K]V) iter.Seq2[K, V] {
-	return func(yield func(K, V) bool) {
-		var few [8]K // which are not allocated
-		keys := few[:0]
-		for k := range m {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for _, k := range keys {
-			if !yield(k, m[k]) {
-				return
-			}
+// sorted is a map in the order of its keys, so that the same object is always answered in the same words. To go through it is a method,
+// as with allContainers.
+func sorted[K cmp.Ordered, V any](m map[K]V) inOrder[K, V] { return m }
+
+type inOrder[K cmp.Ordered, V any] map[K]V
+
+func (m inOrder[K, V]) each(yield func(K, V) bool) {
+	var few [8]K // which are not allocated
+	keys := few[:0]
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		if !yield(k, m[k]) {
+			return
 		}
 	}
 }

@@ -224,7 +224,7 @@ func validateClaimStatus(c, _ *corev1.PersistentVolumeClaim, root *field.Path) e
 	if len(c.Spec.AccessModes) == 0 {
 		errs = append(errs, field.Required(child(root, "Spec", "accessModes"), ""))
 	}
-	for name, q := range sorted(c.Status.Capacity) {
+	for name, q := range sorted(c.Status.Capacity).each {
 		errs = append(errs, aQuantity(q, keyed(child(root, "status", "capacity"), string(name)))...)
 	}
 	at := child(root, "status", "allocatedResourceStatuses")
@@ -233,14 +233,14 @@ func validateClaimStatus(c, _ *corev1.PersistentVolumeClaim, root *field.Path) e
 		corev1.PersistentVolumeClaimNodeResizeInProgress, corev1.PersistentVolumeClaimNodeResizeInfeasible, corev1.PersistentVolumeClaimNodeResizePending,
 	}
 	slices.Sort(known)
-	for name, status := range sorted(c.Status.AllocatedResourceStatuses) {
+	for name, status := range sorted(c.Status.AllocatedResourceStatuses).each {
 		errs = append(errs, claimResource(name, at)...)
 		if !slices.Contains(known, status) {
 			errs = append(errs, field.NotSupported(at, name, known))
 		}
 	}
 	at = child(root, "status", "allocatedResources")
-	for name, q := range sorted(c.Status.AllocatedResources) {
+	for name, q := range sorted(c.Status.AllocatedResources).each {
 		wrong := claimResource(name, at)
 		if len(wrong) == 0 {
 			wrong = aQuantity(q, keyed(at, string(name)))

@@ -31,7 +31,7 @@ func configMapKind() *Kind {
 func validateConfigMap(c *corev1.ConfigMap, root *field.Path) errorList {
 	var errs errorList
 	size := 0
-	for key, text := range sorted(c.Data) {
+	for key, text := range sorted(c.Data).each {
 		at := keyed(child(root, "data"), key)
 		errs = append(errs, invalidEach(at, key, validation.IsConfigMapKey(key))...)
 		if _, twice := c.BinaryData[key]; twice {
@@ -39,7 +39,7 @@ func validateConfigMap(c *corev1.ConfigMap, root *field.Path) errorList {
 		}
 		size += len(text)
 	}
-	for key, bytes := range sorted(c.BinaryData) {
+	for key, bytes := range sorted(c.BinaryData).each {
 		errs = append(errs, invalidEach(keyed(child(root, "binaryData"), key), key, validation.IsConfigMapKey(key))...)
 		size += len(bytes)
 	}

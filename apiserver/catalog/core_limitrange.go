@@ -86,7 +86,7 @@ func validateLimitItem(item *corev1.LimitRangeItem, at *field.Path) errorList {
 	}
 	names := map[corev1.ResourceName]bool{}
 	list := func(l corev1.ResourceList, path *field.Path) {
-		for r := range sorted(l) {
+		for r := range sorted(l).each {
 			errs = append(errs, name(r, keyed(path, string(r)))...)
 			names[r] = true
 		}
@@ -112,7 +112,7 @@ func validateLimitItem(item *corev1.LimitRangeItem, at *field.Path) errorList {
 		}
 	}
 	list(item.MaxLimitRequestRatio, child(at, "maxLimitRequestRatio"))
-	for r := range sorted(names) {
+	for r := range sorted(names).each {
 		errs = append(errs, validateLimits(r, item, defaults, requests, at)...)
 	}
 	return errs

@@ -146,10 +146,10 @@ func validateTaints(taints []corev1.Taint, path *field.Path) errorList {
 
 func validateNodeAmounts(n *corev1.Node, root *field.Path) errorList {
 	var errs errorList
-	for name, q := range sorted(n.Status.Capacity) {
+	for name, q := range sorted(n.Status.Capacity).each {
 		errs = append(errs, amount(name, q, child(root, "status", "capacity", string(name)))...)
 	}
-	for name, q := range sorted(n.Status.Allocatable) {
+	for name, q := range sorted(n.Status.Allocatable).each {
 		errs = append(errs, amount(name, q, child(root, "status", "allocatable", string(name)))...)
 	}
 	return errs
@@ -285,7 +285,7 @@ func nodeCells(n *corev1.Node, now time.Time) []any {
 // nodeRoles are what labels say that a node is for.
 func nodeRoles(n *corev1.Node) []string {
 	var roles []string
-	for k, v := range sorted(n.Labels) {
+	for k, v := range sorted(n.Labels).each {
 		if role, ok := strings.CutPrefix(k, "node-role.kubernetes.io/"); ok && role != "" {
 			roles = append(roles, role)
 		} else if k == "kubernetes.io/role" && v != "" {

@@ -56,7 +56,7 @@ func validateQuotaSpec(s *corev1.ResourceQuotaSpec, path *field.Path) errorList 
 
 func validateQuotaList(l corev1.ResourceList, path *field.Path) errorList {
 	var errs errorList
-	for name, q := range sorted(l) {
+	for name, q := range sorted(l).each {
 		at := keyed(path, string(name))
 		errs = append(errs, quotaResource(name, at)...)
 		errs = append(errs, amount(name, q, at)...)
@@ -212,7 +212,7 @@ func quotaWarnings(q, old *corev1.ResourceQuota, _ *field.Path) []string {
 
 func quotaCells(q *corev1.ResourceQuota, now time.Time) []any {
 	var requests, limits []string
-	for name, hard := range sorted(q.Status.Hard) {
+	for name, hard := range sorted(q.Status.Hard).each {
 		used := q.Status.Used[name]
 		text := fmt.Sprintf("%s: %s/%s", name, used.String(), hard.String())
 		if strings.HasPrefix(string(name), "limits.") {

@@ -110,7 +110,7 @@ func validateReplicationController(r *corev1.ReplicationController, root *field.
 // validateReplicationControllerChange: a selector that another version could not express stays.
 func validateReplicationControllerChange(r, old *corev1.ReplicationController, root *field.Path) errorList {
 	var errs errorList
-	for key, v := range sorted(old.Annotations) {
+	for key, v := range sorted(old.Annotations).each {
 		name, ok := strings.CutPrefix(key, "non-convertible.kubernetes.io/")
 		switch {
 		case !ok || strings.Contains(name, "/"):

@@ -144,12 +144,12 @@ func validateRequirements(r *corev1.ResourceRequirements, name func(corev1.Resou
 			errs = append(errs, wholePages(r, q, at)...)
 		}
 	}
-	for name, q := range sorted(r.Limits) {
+	for name, q := range sorted(r.Limits).each {
 		at := keyed(limits, string(name))
 		one(name, q, at)
 		pages(name, q, at)
 	}
-	for name, q := range sorted(r.Requests) {
+	for name, q := range sorted(r.Requests).each {
 		at := keyed(requests, string(name))
 		one(name, q, at)
 		limit, limited := r.Limits[name]

@@ -52,7 +52,7 @@ func validateSecret(s *corev1.Secret, root *field.Path) errorList {
 	var errs errorList
 	data := child(root, "data")
 	size := 0
-	for key, value := range sorted(s.Data) {
+	for key, value := range sorted(s.Data).each {
 		errs = append(errs, invalidEach(keyed(data, key), key, validation.IsConfigMapKey(key))...)
 		size += len(value)
 	}

@@ -103,7 +103,7 @@ func validateVolumeSpec(s *corev1.PersistentVolumeSpec, name string, at *field.P
 	if _, ok := s.Capacity[corev1.ResourceStorage]; !ok || len(s.Capacity) > 1 {
 		errs = append(errs, field.NotSupported(capacity, s.Capacity, []corev1.ResourceName{corev1.ResourceStorage}))
 	}
-	for r, q := range sorted(s.Capacity) {
+	for r, q := range sorted(s.Capacity).each {
 		errs = append(errs, aQuantity(q, keyed(capacity, string(r)))...)
 		errs = append(errs, positiveQuantity(q, keyed(capacity, string(r)))...)
 	}

@@ -118,7 +118,7 @@ func adoptAppArmor(p *corev1.Pod) {
 		return
 	}
 	annotated := ofContainers(p.Annotations, appArmorPrefix)
-	for c := range allContainers(&p.Spec, nowhere) {
+	for c := range allContainers(&p.Spec, nowhere).each {
 		v, ok := annotated[c.Name]
 		if !ok || ownAppArmor(c) != nil {
 			continue

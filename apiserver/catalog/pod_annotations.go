@@ -33,12 +33,12 @@ func validatePodAnnotations(annotations map[string]string, s *corev1.PodSpec, at
 	if v, ok := annotations[corev1.PodDeletionCost]; ok && !isDeletionCost(v) {
 		errs = append(errs, field.Invalid(keyed(at, corev1.PodDeletionCost), v, "must be a 32bit integer"))
 	}
-	for k, v := range sorted(annotations) {
+	for k, v := range sorted(annotations).each {
 		if k == seccompOfPod || strings.HasPrefix(k, seccompContainerPrefix) {
 			errs = append(errs, validateSeccompName(v, child(at, k))...)
 		}
 	}
-	for k, v := range sorted(annotations) {
+	for k, v := range sorted(annotations).each {
 		container, ok := strings.CutPrefix(k, appArmorPrefix)
 		if !ok {
 			continue
@@ -96,7 +96,7 @@ func ofContainers(annotations map[string]string, prefix string) map[string]strin
 }
 
 func hasContainer(s *corev1.PodSpec, name string) bool {
-	for c := range allContainers(s, nowhere) {
+	for c := range allContainers(s, nowhere).each {
 		if c.Name == name {
 			return true
 		}
@@ -113,7 +113,7 @@ func validateAnnotationsAgree(annotations map[string]string, s *corev1.PodSpec, 
 		}
 	}
 	seccomp, appArmor := ofContainers(annotations, seccompContainerPrefix), ofContainers(annotations, appArmorPrefix)
-	for c, at := range allContainers(s, path) {
+	for c, at := range allContainers(s, path).each {
 		if c.SecurityContext == nil || c.SecurityContext.SeccompProfile == nil {
 			continue
 		}
@@ -124,7 +124,7 @@ func validateAnnotationsAgree(annotations map[string]string, s *corev1.PodSpec, 
 	if s.OS != nil && s.OS.Name == corev1.Windows {
 		return errs
 	}
-	for c, at := range allContainers(s, path) {
+	for c, at := range allContainers(s, path).each {
 		v, ok := appArmor[c.Name]
 		if profile := appArmorOf(c, s); ok && profile != nil {
 			errs = append(errs, appArmorAgrees(v, profile, child(at, "securityContext", "appArmorProfile"))...)
@@ -201,7 +201,7 @@ func appArmorField(v string) *corev1.AppArmorProfile {
 // validatePodAnnotationChange: what the kubelet and AppArmor went by at the pod's start stays.
 func validatePodAnnotationChange(p, old *corev1.Pod, at *field.Path) errorList {
 	var errs errorList
-	for k, v := range sorted(old.Annotations) {
+	for k, v := range sorted(old.Annotations).each {
 		if now, ok := p.Annotations[k]; ok && now == v {
 			continue
 		}
@@ -212,7 +212,7 @@ func validatePodAnnotationChange(p, old *corev1.Pod, at *field.Path) errorList {
 			errs = append(errs, field.Forbidden(keyed(at, k), "may not remove or update mirror pod annotation"))
 		}
 	}
-	for k := range sorted(p.Annotations) {
+	for k := range sorted(p.Annotations).each {
 		if _, ok := old.Annotations[k]; ok {
 			continue
 		}

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"fmt"
-	"iter"
 	"reflect"
 	"slices"
 	"unicode"
@@ -14,29 +13,35 @@ import (
 
 // ContainerNames are those of all containers of a pod, in the order in which allContainers goes through them.
 func ContainerNames(s *corev1.PodSpec) (names []string) {
-	for c := range allContainers(s, nowhere) {
+	for c := range allContainers(s, nowhere).each {
 		names = append(names, c.Name)
 	}
 	return names
 }
 
-// allContainers goes through the containers of a pod: those that run first, those that run, those that were added.
-func allContainers(s *corev1.PodSpec, path *field.Path) iter.Seq2[*corev1.Container, *field.Path] {
-	return func(yield func(*corev1.Container, *field.Path) bool) {
-		for i := range s.InitContainers {
-			if !yield(&s.InitContainers[i], nth(child(path, "initContainers"), i)) {
-				return
-			}
+// allContainers are the containers of a pod. To go through them is a method, which needs no inlining in order not to allocate: docs/adr/0006-size-before-speed.md.
+func allContainers(s *corev1.PodSpec, path *field.Path) containersAt { return containersAt{s, path} }
+
+type containersAt struct {
+	spec *corev1.PodSpec
+	path *field.Path
+}
+
+// each goes through those that run first, those that run, those that were added.
+func (a containersAt) each(yield func(*corev1.Container, *field.Path) bool) {
+	for i := range a.spec.InitContainers {
+		if !yield(&a.spec.InitContainers[i], nth(child(a.path, "initContainers"), i)) {
+			return
 		}
-		for i := range s.Containers {
-			if !yield(&s.Containers[i], nth(child(path, "containers"), i)) {
-				return
-			}
+	}
+	for i := range a.spec.Containers {
+		if !yield(&a.spec.Containers[i], nth(child(a.path, "containers"), i)) {
+			return
 		}
-		for i := range s.EphemeralContainers {
-			if !yield((*corev1.Container)(&s.EphemeralContainers[i].EphemeralContainerCommon), nth(child(path, "ephemeralContainers"), i)) {
-				return
-			}
+	}
+	for i := range a.spec.EphemeralContainers {
+		if !yield((*corev1.Container)(&a.spec.EphemeralContainers[i].EphemeralContainerCommon), nth(child(a.path, "ephemeralContainers"), i)) {
+			return
 		}
 	}
 }

@@ -86,7 +86,7 @@ func defaultPodSpec(s *corev1.PodSpec) {
 	for i := range s.Volumes {
 		defaultVolumeSource(&s.Volumes[i].VolumeSource)
 	}
-	for c := range allContainers(s, nowhere) {
+	for c := range allContainers(s, nowhere).each {
 		defaultContainer(c)
 	}
 	roundUp(s.Overhead)

@@ -90,7 +90,7 @@ func validateFileKeyRef(r *corev1.FileKeySelector, at *field.Path) errorList {
 // validateFileKeyVolumes: files of environment variables live in volumes of the pod's own.
 func validateFileKeyVolumes(s *corev1.PodSpec, path *field.Path) errorList {
 	var errs errorList
-	for c, at := range allContainers(s, path) {
+	for c, at := range allContainers(s, path).each {
 		for i, v := range c.Env {
 			if v.ValueFrom == nil || v.ValueFrom.FileKeyRef == nil {
 				continue

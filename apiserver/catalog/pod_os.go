@@ -32,7 +32,7 @@ func validateLinux(s *corev1.PodSpec, path *field.Path) errorList {
 	if c := s.SecurityContext; c != nil && c.WindowsOptions != nil {
 		errs = append(errs, field.Forbidden(child(path, "securityContext", "windowsOptions"), text))
 	}
-	for c, at := range allContainers(s, path) {
+	for c, at := range allContainers(s, path).each {
 		if c.SecurityContext != nil && c.SecurityContext.WindowsOptions != nil {
 			errs = append(errs, field.Forbidden(child(at, "securityContext", "windowsOptions"), text))
 		}
@@ -64,7 +64,7 @@ func validateWindows(s *corev1.PodSpec, path *field.Path) errorList {
 	forbid(path, "hostPID", s.HostPID)
 	forbid(path, "hostIPC", s.HostIPC)
 	forbid(path, "shareProcessNamespace", s.ShareProcessNamespace != nil)
-	for container, at := range allContainers(s, path) {
+	for container, at := range allContainers(s, path).each {
 		c, at := container.SecurityContext, child(at, "securityContext")
 		if c == nil {
 			continue
@@ -91,7 +91,7 @@ func validateHostProcess(s *corev1.PodSpec, path *field.Path) errorList {
 		pod = c.WindowsOptions.HostProcess
 	}
 	all, hosted := 0, 0
-	for c, at := range allContainers(s, path) {
+	for c, at := range allContainers(s, path).each {
 		var own *bool
 		if c.SecurityContext != nil && c.SecurityContext.WindowsOptions != nil {
 			own = c.SecurityContext.WindowsOptions.HostProcess

@@ -173,7 +173,7 @@ func ofKubernetes(signer string) bool {
 
 func validateUserAnnotations(annotations map[string]string, at *field.Path) errorList {
 	var errs errorList
-	for k := range sorted(annotations) {
+	for k := range sorted(annotations).each {
 		errs = append(errs, validation.IsDomainPrefixedKey(at, strings.ToLower(k))...)
 	}
 	if apivalidation.ValidateAnnotationsSize(annotations) != nil {

@@ -29,20 +29,20 @@ func validatePodResources(s *corev1.PodSpec, claims claimNames, path *field.Path
 	}
 	errs = append(errs, validateRequirements(r, podResource, claims, at)...)
 	pod := &corev1.Pod{Spec: *s}
-	for name, sum := range sorted(resourcehelper.AggregateContainerRequests(pod, resourcehelper.PodResourcesOptions{})) {
+	for name, sum := range sorted(resourcehelper.AggregateContainerRequests(pod, resourcehelper.PodResourcesOptions{})).each {
 		if q, ok := r.Requests[name]; ok && sum.Cmp(q) > 0 {
 			errs = append(errs, field.Invalid(keyed(child(at, "requests"), string(name)), q.String(),
 				fmt.Sprintf("must be greater than or equal to aggregate container requests of %s", sum.String())))
 		}
 	}
-	for name, sum := range sorted(resourcehelper.AggregateContainerLimits(pod, resourcehelper.PodResourcesOptions{})) {
+	for name, sum := range sorted(resourcehelper.AggregateContainerLimits(pod, resourcehelper.PodResourcesOptions{})).each {
 		if q, ok := r.Limits[name]; ok && isHugePages(name) && sum.Cmp(q) > 0 {
 			errs = append(errs, field.Invalid(keyed(child(at, "limits"), string(name)), q.String(),
 				fmt.Sprintf("must be greater than or equal to aggregate container limits of %s", sum.String())))
 		}
 	}
 	for i, c := range s.Containers {
-		for name, limit := range sorted(c.Resources.Limits) {
+		for name, limit := range sorted(c.Resources.Limits).each {
 			if q, ok := r.Limits[name]; ok && limit.Cmp(q) > 0 {
 				errs = append(errs, field.Invalid(child(keyed(nth(child(at, "containers"), i), string(name)), "limits"), limit.String(),
 					fmt.Sprintf("must be less than or equal to pod limits of %s", q.String())))
@@ -92,7 +92,7 @@ func defaultPodResources(s *corev1.PodSpec) {
 
 // allLimited tells whether all containers of a pod have a limit of a resource.
 func allLimited(s *corev1.PodSpec, r corev1.ResourceName) bool {
-	for c := range allContainers(s, nowhere) {
+	for c := range allContainers(s, nowhere).each {
 		if _, ok := c.Resources.Limits[r]; !ok {
 			return false
 		}

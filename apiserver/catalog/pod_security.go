@@ -164,7 +164,7 @@ func validateHostUsers(s *corev1.PodSpec, at *field.Path) errorList {
 	if s.HostIPC {
 		errs = append(errs, field.Forbidden(child(at, "HostIPC"), text))
 	}
-	for c, path := range allContainers(s, at) {
+	for c, path := range allContainers(s, at).each {
 		if len(c.VolumeDevices) > 0 {
 			errs = append(errs, field.Forbidden(child(path, "volumeDevices"), text))
 		}

@@ -132,7 +132,7 @@ func validateRevival(now, was []corev1.ContainerStatus, containers []corev1.Cont
 }
 
 func restartsAll(s *corev1.PodSpec) bool {
-	for c := range allContainers(s, nowhere) {
+	for c := range allContainers(s, nowhere).each {
 		for _, r := range c.RestartPolicyRules {
 			if r.Action == corev1.ContainerRestartRuleActionRestartAllContainers {
 				return true

@@ -87,7 +87,7 @@ func withoutUpdates(p, old *corev1.Pod, root *field.Path) (*corev1.PodSpec, erro
 	var errs errorList
 	spec := child(root, "spec")
 	if !equality.Semantic.DeepEqual(s.NodeSelector, was.NodeSelector) {
-		for k, v := range sorted(was.NodeSelector) {
+		for k, v := range sorted(was.NodeSelector).each {
 			if now, ok := s.NodeSelector[k]; !ok || now != v {
 				errs = append(errs, field.Invalid(child(spec, "nodeSelector"), s.NodeSelector,
 					"only additions to spec.nodeSelector are allowed (no mutations or deletions)"))
@@ -155,7 +155,7 @@ func validateGateChange(now, was []corev1.PodSchedulingGate, path *field.Path) e
 		delete(added, g.Name)
 	}
 	var errs errorList
-	for name, i := range sorted(added) {
+	for name, i := range sorted(added).each {
 		errs = append(errs, field.Forbidden(child(nth(path, i), "name"), fmt.Sprintf("only deletion is allowed, but found new scheduling gate '%s'", name)))
 	}
 	return errs

@@ -80,7 +80,7 @@ func dropDisabled(s *corev1.PodSpec) {
 	for i := range s.Volumes {
 		dropDisabledInVolume(&s.Volumes[i].VolumeSource)
 	}
-	for c := range allContainers(s, nowhere) {
+	for c := range allContainers(s, nowhere).each {
 		for i := range c.VolumeMounts {
 			c.VolumeMounts[i].BindMountOptions = nil
 		}

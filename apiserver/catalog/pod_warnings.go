@@ -20,7 +20,7 @@ func podWarnings(p, old *corev1.Pod, root *field.Path) []string {
 	}
 	var out []string
 	annotated := ofContainers(p.Annotations, appArmorPrefix)
-	for c := range allContainers(&p.Spec, nowhere) {
+	for c := range allContainers(&p.Spec, nowhere).each {
 		v, ok := annotated[c.Name]
 		if ok && adoptsAppArmor(c, &p.Spec, appArmorField(v)) {
 			out = append(out, useAppArmorField(child(root, "metadata", "annotations"), c.Name))
@@ -69,7 +69,7 @@ func podSpecWarnings(s *corev1.PodSpec, annotations map[string]string, template 
 	warn := func(at fmt.Stringer, text string, args ...any) {
 		out = append(out, at.String()+": "+fmt.Sprintf(text, args...))
 	}
-	for k := range sorted(s.NodeSelector) {
+	for k := range sorted(s.NodeSelector).each {
 		if text := oldNodeLabel(k); text != "" {
 			warn(keyed(child(spec, "nodeSelector"), k), "%s", text)
 		}
@@ -100,7 +100,7 @@ func podSpecWarnings(s *corev1.PodSpec, annotations map[string]string, template 
 		warn(keyed(child(path, "metadata", "annotations"), seccompOfPod), `non-functional in v1.27+; use the "seccompProfile" field instead`)
 	}
 	seccomp, appArmor := ofContainers(annotations, seccompContainerPrefix), ofContainers(annotations, appArmorPrefix)
-	for c, at := range allContainers(s, spec) {
+	for c, at := range allContainers(s, spec).each {
 		if c.SecurityContext == nil || c.SecurityContext.SeccompProfile == nil {
 			if _, ok := seccomp[c.Name]; ok {
 				warn(keyed(child(path, "metadata", "annotations"), seccompContainerPrefix+c.Name), `non-functional in v1.27+; use the "seccompProfile" field instead`)
@@ -285,12 +285,12 @@ func portWarnings(s *corev1.PodSpec, spec *field.Path) []string {
 		protocol corev1.Protocol
 	}
 	ports := 0
-	for c := range allContainers(s, nowhere) {
+	for c := range allContainers(s, nowhere).each {
 		ports += len(c.Ports)
 	}
 	var out []string
 	byNumber, byName := map[number][]place{}, map[string]*field.Path{}
-	for c, path := range allContainers(s, spec) {
+	for c, path := range allContainers(s, spec).each {
 		for i := range c.Ports {
 			p, at := &c.Ports[i], nth(child(path, "ports"), i)
 			if p.HostIP != "" && p.HostPort == 0 {
@@ -314,7 +314,7 @@ func portWarnings(s *corev1.PodSpec, spec *field.Path) []string {
 			byNumber[key] = append(byNumber[key], place{at, p})
 		}
 	}
-	for c, path := range allContainers(s, spec) {
+	for c, path := range allContainers(s, spec).each {
 		for i, p := range c.Ports {
 			at := nth(child(path, "ports"), i)
 			if first := byName[p.Name]; first != nil {

@@ -202,7 +202,7 @@ func validateFlexVolume(v *corev1.FlexVolumeSource, at *field.Path) errorList {
 
 func validateFlexDriver(driver string, options map[string]string, at *field.Path) errorList {
 	errs := needed(child(at, "driver"), driver)
-	for k := range sorted(options) {
+	for k := range sorted(options).each {
 		domain, _, _ := strings.Cut(k, "/")
 		domain = "." + strings.ToLower(domain)
 		if strings.HasSuffix(domain, ".kubernetes.io") || strings.HasSuffix(domain, ".k8s.io") {

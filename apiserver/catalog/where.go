@@ -12,11 +12,7 @@ import (
 // nowhere is the path of the first look: the root, and everything in it. The root of the second is nil.
 var nowhere = field.NewPath("nowhere")
 
-// The three that make paths are called from two thousand places, in which they would take 400 KB.
-
 // child is a field of what is at a path, or a field of that field.
-//
-//go:noinline
 func child(at *field.Path, name string, more ...string) *field.Path {
 	if at == nowhere {
 		return nowhere
@@ -25,8 +21,6 @@ func child(at *field.Path, name string, more ...string) *field.Path {
 }
 
 // nth is an item of the list at a path.
-//
-//go:noinline
 func nth(at *field.Path, i int) *field.Path {
 	if at == nowhere {
 		return nowhere
@@ -35,8 +29,6 @@ func nth(at *field.Path, i int) *field.Path {
 }
 
 // keyed is a value of the map at a path.
-//
-//go:noinline
 func keyed(at *field.Path, key string) *field.Path {
 	if at == nowhere {
 		return nowhere
