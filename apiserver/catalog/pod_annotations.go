@@ -33,16 +33,14 @@ func validatePodAnnotations(annotations map[string]string, s *corev1.PodSpec, at
 	if v, ok := annotations[corev1.PodDeletionCost]; ok && !isDeletionCost(v) {
 		errs = append(errs, field.Invalid(keyed(at, corev1.PodDeletionCost), v, "must be a 32bit integer"))
 	}
-	for k, v := range sorted(annotations).each {
-		if k == seccompOfPod || strings.HasPrefix(k, seccompContainerPrefix) {
-			errs = append(errs, validateSeccompName(v, child(at, k))...)
-		}
+	for container, v := range sorted(ofContainers(annotations, seccompContainerPrefix)).each {
+		errs = append(errs, validateSeccompName(v, child(at, seccompContainerPrefix+container))...)
 	}
-	for k, v := range sorted(annotations).each {
-		container, ok := strings.CutPrefix(k, appArmorPrefix)
-		if !ok {
-			continue
-		}
+	if v, ok := annotations[seccompOfPod]; ok {
+		errs = append(errs, validateSeccompName(v, child(at, seccompOfPod))...)
+	}
+	for container, v := range sorted(ofContainers(annotations, appArmorPrefix)).each {
+		k := appArmorPrefix + container
 		if !hasContainer(s, container) {
 			errs = append(errs, field.Invalid(keyed(at, k), container, "container not found"))
 		}
