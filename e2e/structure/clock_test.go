@@ -21,9 +21,9 @@ func judges() []string {
 }
 
 // measures are files that take the machine's time, since they measure how long something takes, or how long is left of a
-// context, whose deadline is by that clock. What they verify they verify by the clock that is given all the same.
+// context or a connection, whose deadlines are by that clock. What they verify they verify by the clock that is given all the same.
 func measures() []string {
-	return []string{"cluster/log.go", "apiserver/callout/client.go", "apiserver/kubelet.go"}
+	return []string{"cluster/log.go", "cluster/coalesce.go", "apiserver/callout/client.go", "apiserver/kubelet.go"}
 }
 
 // TestExpiryIsJudgedByTheClockThatIsGiven fails with each look at the machine's own clock, also where it is hidden: in a
