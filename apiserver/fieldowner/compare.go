@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
 
+	"coracle/apiserver/memory"
 	"coracle/apiserver/part"
 )
 
@@ -112,8 +113,15 @@ func under(n *node, key string, found *node) *node {
 }
 
 func (f *member) from(v reflect.Value, null bool) reflect.Value {
-	if null {
+	switch {
+	case null:
 		return reflect.Value{}
+	case v.CanAddr():
+		at := memory.Of(v).Field(f.offset)
+		if f.none(at) {
+			return reflect.Value{}
+		}
+		return at.Value(f.typ)
 	}
 	if v = f.at.GetFrom(v); f.at.CanOmit(v) {
 		return reflect.Value{}
@@ -322,8 +330,8 @@ func (l *lists) partsOf(p *plan, v reflect.Value) ([]keyPart, bool) {
 	}
 	for i := range p.keys {
 		k := &p.keys[i]
-		at := k.at.GetFrom(v)
-		if k.at.CanOmit(at) {
+		at := k.from(v, false)
+		if !at.IsValid() {
 			if k.fallback == nil {
 				continue
 			}

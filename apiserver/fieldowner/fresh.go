@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"reflect"
 	"slices"
-	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"coracle/apiserver/memory"
 )
 
 // fresh is what somebody owns who has made an object, as FieldsV1: what compare finds of it beside an object with nothing in it,
@@ -32,14 +35,16 @@ const mostKept = 16 << 10
 // freshWalk goes through an object that was not there before.
 type freshWalk struct {
 	lists
-	lost bool
-	text []byte
+	lost  bool
+	text  []byte
+	names []string
 }
 
 func (w *freshWalk) reset() {
 	clear(w.items[:cap(w.items)])
 	clear(w.parts[:cap(w.parts)])
-	*w = freshWalk{lists: lists{w.items[:0], w.parts[:0]}, text: w.text[:0]}
+	clear(w.names[:cap(w.names)])
+	*w = freshWalk{lists: lists{w.items[:0], w.parts[:0]}, text: w.text[:0], names: w.names[:0]}
 }
 
 // spot is where in an object a value is.
@@ -77,7 +82,10 @@ func (s spot) field(name string) (spot, bool) {
 	return at, true
 }
 
-// value writes what is new of a value, and tells whether that is anything.
+// all tells that there is nothing to be thought of below a value: it is new, and so is all that is in it, and somebody's.
+func (s spot) all() bool { return s.whole && s.level == within && len(s.resets) == 0 }
+
+// value writes what is new of an addressable value, and tells whether that is anything.
 func (w *freshWalk) value(p *plan, v reflect.Value, at spot) bool {
 	if w.lost || !at.whole && v.IsZero() {
 		return false
@@ -104,7 +112,7 @@ func (w *freshWalk) value(p *plan, v reflect.Value, at spot) bool {
 		w.text = append(w.text, `".":{}`...)
 	}
 	head := len(w.text)
-	there := w.members(p, v, spot{level: at.level, whole: fromNull, resets: at.resets})
+	there := w.members(p, memory.Of(v), spot{level: at.level, whole: fromNull, resets: at.resets})
 	if len(w.text) == head {
 		if at.level == atMetadata || !at.whole && !(fromNull && !there) { // null is not the same as empty
 			w.text = w.text[:begin]
@@ -116,57 +124,165 @@ func (w *freshWalk) value(p *plan, v reflect.Value, at spot) bool {
 	return true
 }
 
-// members writes what is below a value, and tells whether anything is there.
-func (w *freshWalk) members(p *plan, v reflect.Value, at spot) (there bool) {
+// members writes what is new below a value, and tells whether anything is there.
+func (w *freshWalk) members(p *plan, v memory.Place, at spot) (there bool) {
 	switch p.form {
-	case structure:
-		for i := range p.fields {
-			f := &p.fields[i]
-			below := f.from(v, false)
-			if !below.IsValid() {
-				continue
-			}
-			there = true
-			begin := len(w.text)
-			to, owned := at.field(f.key[len("f:"):])
-			to.whole = at.whole || !f.always
-			w.element(func(b []byte) ([]byte, bool) { return append(b, f.key...), true }, f.of, below, to)
-			if !owned { // which must be understood all the same
-				w.text = w.text[:begin]
-			}
-		}
 	case mapping:
-		keys := v.MapKeys()
-		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
-		for _, k := range keys {
-			key, plain := fieldKey(k.String())
-			w.lost = w.lost || !plain
-			w.element(func(b []byte) ([]byte, bool) { return append(b, key...), plain }, p.elem, v.MapIndex(k), spot{level: within, whole: true})
-		}
-		return len(keys) > 0
+		return w.mapped(p, v)
 	case list:
-		items, parts := len(w.items), len(w.parts)
-		known, ok := w.known(p, v)
-		w.lost = w.lost || !ok
-		for i := range known {
-			w.element(known[i].appendKey, p.elem, known[i].value, spot{level: within, whole: true})
+		return w.listed(p, v)
+	}
+	for i := range p.fields {
+		f := &p.fields[i]
+		below := v.Field(f.offset)
+		if f.none(below) {
+			continue
 		}
-		w.leave(items, parts)
-		return len(known) > 0
+		there = true
+		to, owned := at.field(f.key[len("f:"):])
+		to.whole = at.whole || !f.always
+		begin := len(w.text)
+		if to.all() {
+			w.field(f, below)
+		} else {
+			w.key(f.text[:len(f.text)-len("{}")])
+			owned = w.value(f.of, below.Value(f.typ), to) && owned
+		}
+		if !owned { // which must be understood all the same
+			w.text = w.text[:begin]
+		}
 	}
 	return there
 }
 
-// element writes a path element and what is below it.
-func (w *freshWalk) element(key func([]byte) ([]byte, bool), p *plan, v reflect.Value, at spot) {
-	begin, ok := len(w.text), true
-	if w.text[begin-1] != '{' {
+// field writes a field that is new with all that is in it.
+func (w *freshWalk) field(f *member, v memory.Place) {
+	w.key(f.text)
+	if !f.of.leaf {
+		w.text = w.text[:len(w.text)-len("{}")]
+		w.all(f.of, follow(v, f.pointers))
+	}
+}
+
+// all writes all that is in a value.
+func (w *freshWalk) all(p *plan, v memory.Place) {
+	switch {
+	case p.leaf || v.Nowhere():
+		w.text = append(w.text, "{}"...)
+		return
+	case p.lost:
+		w.lost = w.lost || !isNull(through(v.Value(p.typ)))
+		w.text = append(w.text, "{}"...)
+		return
+	}
+	begin := len(w.text)
+	w.text = append(w.text, `{".":{}`...)
+	head := len(w.text)
+	switch p.form {
+	case structure:
+		for i := range p.fields {
+			f := &p.fields[i]
+			if below := v.Field(f.offset); !f.none(below) {
+				w.field(f, below)
+			}
+		}
+	case mapping:
+		w.mapped(p, v)
+	case list:
+		w.listed(p, v)
+	}
+	if len(w.text) == head {
+		w.text = w.text[:begin+1]
+	}
+	w.text = append(w.text, '}')
+}
+
+// key begins an element, behind the last if there is one.
+func (w *freshWalk) key(text string) {
+	if w.text[len(w.text)-1] != '{' {
 		w.text = append(w.text, ',')
 	}
-	w.text, ok = key(append(w.text, '"'))
-	w.lost = w.lost || !ok
-	w.text = append(w.text, `":`...)
-	if !w.value(p, v, at) {
-		w.text = w.text[:begin]
+	w.text = append(w.text, text...)
+}
+
+// mapped writes what is in a mapping, and tells whether that is anything.
+func (w *freshWalk) mapped(p *plan, v memory.Place) bool {
+	first := len(w.names)
+	switch p.typ {
+	case reflect.TypeFor[map[string]string]():
+		for name := range *memory.As[map[string]string](v) {
+			w.names = append(w.names, name)
+		}
+	case reflect.TypeFor[corev1.ResourceList]():
+		for name := range *memory.As[corev1.ResourceList](v) {
+			w.names = append(w.names, string(name))
+		}
+	default:
+		for _, name := range v.Value(p.typ).MapKeys() {
+			w.names = append(w.names, name.String())
+		}
 	}
+	names := w.names[first:]
+	slices.Sort(names)
+	for _, name := range names {
+		w.lost = w.lost || !plainText(name)
+		w.key(`"f:`)
+		w.text = append(append(w.text, name...), `":`...)
+		var below memory.Place
+		if !p.elem.leaf {
+			copied := reflect.New(p.typ.Elem()).Elem()
+			copied.Set(entry(v.Value(p.typ), name))
+			below = follow(memory.Of(copied), p.pointers)
+		}
+		w.all(p.elem, below)
+	}
+	w.names = w.names[:first]
+	return len(names) > 0
+}
+
+// listed writes what is in a list, and tells whether that is anything.
+func (w *freshWalk) listed(p *plan, v memory.Place) bool {
+	if p.named != "" && w.inOrder(p, v) {
+		_, n := v.Items()
+		return n > 0
+	}
+	items, parts := len(w.items), len(w.parts)
+	known, ok := w.known(p, v.Value(p.typ))
+	w.lost = w.lost || !ok
+	for i := range known {
+		w.key(`"`)
+		w.text, ok = known[i].appendKey(w.text)
+		w.lost = w.lost || !ok
+		w.text = append(w.text, `":`...)
+		w.all(p.elem, memory.Of(known[i].value))
+	}
+	w.leave(items, parts)
+	return len(known) > 0
+}
+
+// inOrder writes the items of a list that are known by a name, if they stand in the order of their names. Else it writes nothing.
+func (w *freshWalk) inOrder(p *plan, v memory.Place) bool {
+	begin, last := len(w.text), ""
+	at, n := v.Items()
+	for i := range n {
+		item := at.Item(i, p.elem.typ.Size())
+		name := *memory.As[string](item.Field(p.keys[0].offset))
+		if name <= last || !plainText(name) { // nothing is known by no name
+			w.text = w.text[:begin]
+			return false
+		}
+		last = name
+		w.key(p.named)
+		w.text = append(append(w.text, name...), `\"}":`...)
+		w.all(p.elem, item)
+	}
+	return true
+}
+
+// follow follows so many pointers, until one leads nowhere.
+func follow(v memory.Place, pointers int) memory.Place {
+	for ; pointers > 0 && !v.Nowhere(); pointers-- {
+		v = v.Pointee()
+	}
+	return v
 }

@@ -9,6 +9,8 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
+
+	"coracle/apiserver/memory"
 )
 
 // shape is what is known of a kind before any object of it: how its Go type is walked, and an object with nothing in it.
@@ -20,12 +22,16 @@ type shape struct {
 
 // plan is how values of one Go type are walked in one place of a schema.
 type plan struct {
+	typ    reflect.Type // what pointers lead to, if it is one
 	form   form
 	leaf   bool // owned as a whole: a scalar, or what the schema calls atomic
 	lost   bool // the type and the schema do not go together, or it takes more than is here
 	fields []member
 	elem   *plan     // of a list's items and a mapping's values
 	keys   []listKey // what a list's items are known by: nothing where they are scalars, and known by themselves
+	named  string    // "k:{\"NAME\":\" of a list whose items are known by one text
+
+	pointers int // lead from a list's item, or a mapping's value, to what elem is the plan of
 }
 
 // member is a field of a struct.
@@ -36,11 +42,20 @@ type member struct {
 	always bool // it is written even if there is nothing in it
 
 	undeclared bool // the schema does not name it
+
+	// How it lies in memory.
+	offset uintptr
+	typ    reflect.Type
+	empty  memory.Emptiness
+	asked  bool   // at is asked whether it is written, and empty is not
+	text   string // "f:NAME":{}
+
+	pointers int // lead from the field to what of is the plan of
 }
 
 type listKey struct {
+	member
 	name     string
-	at       *value.FieldCacheEntry
 	fallback any // the value of an item that has none: nil if the key is then left out
 }
 
@@ -94,7 +109,7 @@ func (p *planner) plan(t reflect.Type, ref schema.TypeRef) *plan {
 	if known := p.known[at]; known != nil {
 		return known
 	}
-	made := &plan{form: formOf(t)}
+	made := &plan{typ: t, form: formOf(t)}
 	p.known[at] = made
 	atom, ok := p.schema.Resolve(ref)
 	switch {
@@ -114,13 +129,15 @@ func (p *planner) plan(t reflect.Type, ref schema.TypeRef) *plan {
 				if declared {
 					below = named.Type
 				}
-				empty := f.GetFrom(reflect.New(t).Elem())
-				made.fields = append(made.fields, member{key: "f:" + f.JsonName, at: f, of: p.plan(empty.Type(), below), always: !f.CanOmit(empty), undeclared: !declared})
+				m := memberAt(t, f)
+				m.of, m.undeclared = p.plan(m.typ, below), !declared
+				made.fields = append(made.fields, m)
 			}
 		}
 	case made.form == mapping && atom.Map != nil:
 		if made.leaf = atom.Map.ElementRelationship == schema.Atomic; !made.leaf {
 			made.elem = p.plan(t.Elem(), atom.Map.ElementType)
+			made.pointers = pointers(t.Elem())
 		}
 	default:
 		made.lost = true
@@ -128,9 +145,45 @@ func (p *planner) plan(t reflect.Type, ref schema.TypeRef) *plan {
 	return made
 }
 
+// memberAt looks how a field of a struct lies in memory, and when it is written.
+func memberAt(t reflect.Type, f *value.FieldCacheEntry) member {
+	in := reflect.New(t).Elem()
+	zero := f.GetFrom(in)
+	m := member{key: "f:" + f.JsonName, at: f, always: !f.CanOmit(zero), typ: zero.Type(), offset: zero.UnsafeAddr() - in.UnsafeAddr()}
+	m.text, m.pointers = `"`+m.key+`":{}`, pointers(m.typ)
+	told := false
+	m.empty, told = memory.EmptinessOf(m.typ)
+	switch m.typ.Kind() {
+	case reflect.Slice:
+		told = told && f.CanOmit(reflect.MakeSlice(m.typ, 0, 0)) != m.always
+	case reflect.Map:
+		told = told && f.CanOmit(reflect.MakeMap(m.typ)) != m.always
+	}
+	own := reflect.PointerTo(m.typ).Implements(reflect.TypeFor[interface{ IsZero() bool }]())
+	m.asked = own || !told && !m.always
+	return m
+}
+
+// pointers is how many pointers lead to what is none.
+func pointers(t reflect.Type) (n int) {
+	for ; t.Kind() == reflect.Pointer; t = t.Elem() {
+		n++
+	}
+	return n
+}
+
+// none tells whether a field is not written.
+func (f *member) none(at memory.Place) bool {
+	if f.asked {
+		return f.at.CanOmit(at.Value(f.typ))
+	}
+	return !f.always && f.empty.Of(at)
+}
+
 // items plans a list whose items are told apart.
 func (p *planner) items(list *plan, t reflect.Type, l *schema.List) {
 	list.elem = p.plan(t, l.ElementType)
+	list.pointers = pointers(t)
 	if len(l.Keys) == 0 {
 		list.lost = list.elem.form != scalar
 		return
@@ -151,7 +204,10 @@ func (p *planner) items(list *plan, t reflect.Type, l *schema.List) {
 			return
 		}
 		field, _ := atom.Map.FindField(name)
-		list.keys = append(list.keys, listKey{name, at, field.Default})
+		list.keys = append(list.keys, listKey{memberAt(t, at), name, field.Default})
+	}
+	if key := list.keys[0]; len(list.keys) == 1 && list.pointers == 0 && key.typ.Kind() == reflect.String {
+		list.named = `"k:{\"` + key.name + `\":\"`
 	}
 }
 

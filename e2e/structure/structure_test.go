@@ -47,6 +47,8 @@ func TestImports(t *testing.T) {
 			switch to := room(imported); {
 			case imported == "html/template" || imported == "text/template":
 				t.Errorf("%s imports %s, which doubles the binary: executing a template keeps every method of every type", fields[0], imported)
+			case imported == "unsafe" && fields[0] != "coracle/apiserver/memory":
+				t.Errorf("%s imports unsafe: only coracle/apiserver/memory may", fields[0])
 			case to == "" || to == from || slices.Contains(may, to):
 			default:
 				t.Errorf("%s imports %s: %s may import %v", fields[0], imported, from, may)

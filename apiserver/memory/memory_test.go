@@ -1,0 +1,84 @@
+package memory
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+type kind struct {
+	A bool              `json:"a,omitempty"`
+	B int8              `json:"b,omitempty"`
+	C uint16            `json:"c,omitempty"`
+	D int32             `json:"d,omitempty"`
+	E int64             `json:"e,omitempty"`
+	F string            `json:"f,omitempty"`
+	G []string          `json:"g,omitempty"`
+	H map[string]string `json:"h,omitempty"`
+	I *kind             `json:"i,omitempty"`
+	J []byte            `json:"j,omitempty"`
+	K map[string]int    `json:"k,omitempty"`
+	L []struct{}        `json:"l,omitempty"`
+}
+
+// What is empty is what encoding/json leaves out.
+func TestEmptinessIsThatOfOmitempty(t *testing.T) {
+	for name, k := range map[string]kind{
+		"nothing":  {},
+		"empty":    {G: []string{}, H: map[string]string{}, J: []byte{}, K: map[string]int{}, L: []struct{}{}},
+		"sliced":   {G: []string{"a"}[:0], J: []byte("a")[:0], F: "a"[:0]},
+		"full":     {A: true, B: -1, C: 1 << 15, D: -1 << 31, E: 1 << 62, F: "a", G: []string{""}, H: map[string]string{"": ""}, I: &kind{}, J: []byte{0}, K: map[string]int{"": 0}, L: make([]struct{}, 1)},
+		"low bits": {B: 1, C: 1, D: 1, E: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, err := json.Marshal(&k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want map[string]any
+			if err := json.Unmarshal(b, &want); err != nil {
+				t.Fatal(err)
+			}
+			v := reflect.ValueOf(&k).Elem()
+			for i := range v.NumField() {
+				f := v.Type().Field(i)
+				e, told := EmptinessOf(f.Type)
+				_, written := want[strings.ToLower(f.Name)]
+				if !told || e.Of(Of(v).Field(f.Offset)) == written {
+					t.Errorf("%s: written %v, told %v, empty %v", f.Name, written, told, !written)
+				}
+			}
+		})
+	}
+	for _, untold := range []any{struct{}{}, [1]int{}, 1.5, float32(1)} {
+		if _, told := EmptinessOf(reflect.TypeOf(untold)); told {
+			t.Errorf("%T: whether it is empty is told", untold)
+		}
+	}
+}
+
+func TestPlacesAreWhereValuesAre(t *testing.T) {
+	k := &kind{F: "outer", G: []string{"first", "second"}, I: &kind{F: "inner"}}
+	field := func(name string) uintptr {
+		f, _ := reflect.TypeFor[kind]().FieldByName(name)
+		return f.Offset
+	}
+	at := Of(reflect.ValueOf(k).Elem())
+	inner := at.Field(field("I")).Pointee()
+	first, n := at.Field(field("G")).Items()
+	none, no := inner.Field(field("G")).Items()
+	got := []any{
+		*As[string](at.Field(field("F"))), n, *As[string](first.Item(1, reflect.TypeFor[string]().Size())), no, none.Nowhere(),
+		*As[string](inner.Field(field("F"))), inner.Field(field("I")).Pointee().Nowhere(), inner.Value(reflect.TypeFor[kind]()).Addr().Interface() == k.I,
+	}
+	if d := cmp.Diff([]any{"outer", 2, "second", 0, true, "inner", true, true}, got); d != "" {
+		t.Error(d)
+	}
+	*As[string](first) = "changed"
+	if k.G[0] != "changed" {
+		t.Errorf("what was written is %q", k.G[0])
+	}
+}
