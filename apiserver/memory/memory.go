@@ -16,6 +16,9 @@ type Place struct{ at unsafe.Pointer }
 // Of is the place of an addressable value.
 func Of(v reflect.Value) Place { return Place{unsafe.Pointer(v.UnsafeAddr())} }
 
+// New is the place of a new value of a type, with nothing in it.
+func New(t reflect.Type) Place { return Place{reflect.New(t).UnsafePointer()} }
+
 // As is a pointer to the T that is there, or to what lies in memory as a T does.
 func As[T any](p Place) *T { return (*T)(p.at) }
 
@@ -30,6 +33,27 @@ func (p Place) Field(offset uintptr) Place { return Place{unsafe.Add(p.at, offse
 
 // Pointee is where the pointer leads that is there.
 func (p Place) Pointee() Place { return Place{*(*unsafe.Pointer)(p.at)} }
+
+// Point lets the pointer that is there lead to another place.
+func (p Place) Point(to Place) { *(*unsafe.Pointer)(p.at) = to.at }
+
+// Blank tells whether the memory is all zero of what is there, of one size. A value may be zero otherwise as well: an empty string
+// can have been part of another.
+func (p Place) Blank(size uintptr) bool {
+	const word = unsafe.Sizeof(uint64(0))
+	words := size / word
+	for _, w := range unsafe.Slice((*uint64)(p.at), words) {
+		if w != 0 {
+			return false
+		}
+	}
+	for i := words * word; i < size; i++ {
+		if *(*byte)(p.Field(i).at) != 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // Items is how many items the slice has that is there, and the place of the first, if there is one.
 func (p Place) Items() (first Place, n int) {

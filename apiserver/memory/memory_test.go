@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -80,5 +81,20 @@ func TestPlacesAreWhereValuesAre(t *testing.T) {
 	*As[string](first) = "changed"
 	if k.G[0] != "changed" {
 		t.Errorf("what was written is %q", k.G[0])
+	}
+}
+
+func TestBlankIsAllZero(t *testing.T) {
+	type odd struct{ A [19]byte }
+	blank := func(o *odd) bool { return Of(reflect.ValueOf(o).Elem()).Blank(unsafe.Sizeof(*o)) }
+	if !blank(&odd{}) {
+		t.Error("nothing is not blank")
+	}
+	for i := range reflect.TypeFor[odd]().Size() {
+		o := &odd{}
+		o.A[i] = 0x80
+		if blank(o) {
+			t.Errorf("with byte %d set it is blank", i)
+		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
+
+	"coracle/apiserver/wire/typedjson"
 )
 
 // What a body may hold, beside its size. Upstream has no such bounds.
@@ -74,8 +76,8 @@ func CheckJSON(b []byte, of runtime.Object) error {
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
 		case c == '"':
-			end := behindText(b, i)
-			suspect = suspect || checkText(b[i:end]) != nil
+			end := typedjson.BehindText(b, i)
+			suspect = suspect || end > i+1 && (b[i+1] == '\\' || numeral(b[i+1])) && checkText(b[i:end]) != nil
 			i = end - 1
 		case c == '{' || c == '[':
 			if within := len(open) > 0 && open[len(open)-1] == '['; custom && c == '{' && within || !custom && c == '[' {
@@ -114,9 +116,6 @@ func CheckJSON(b []byte, of runtime.Object) error {
 // checkText is checkNumber of a text as it stands in a document.
 func checkText(quoted []byte) error {
 	text := bytes.Trim(quoted, `"`)
-	if len(text) == 0 || text[0] != '\\' && !numeral(text[0]) {
-		return nil
-	}
 	if bytes.IndexByte(text, '\\') >= 0 {
 		var plain string
 		if json.Unmarshal(quoted, &plain) == nil {
@@ -242,7 +241,7 @@ func Depths(b []byte) (sum int) {
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '"':
-			i = behindText(b, i) - 1
+			i = typedjson.BehindText(b, i) - 1
 		case '[', '{':
 			sum += depth * (i - from)
 			depth, from = depth+1, i
@@ -270,7 +269,7 @@ func eachList(b []byte, f func(bracket byte, members int)) {
 	for i := 0; i < len(b); i++ {
 		switch b[i] {
 		case '"':
-			i = behindText(b, i) - 1
+			i = typedjson.BehindText(b, i) - 1
 		case '[', '{':
 			open = append(open, 1)
 		case ',':

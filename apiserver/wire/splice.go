@@ -3,6 +3,8 @@ package wire
 import (
 	"errors"
 	"strconv"
+
+	"coracle/apiserver/wire/typedjson"
 )
 
 // Stored objects are JSON without metadata.resourceVersion: the revision is known only after the write.
@@ -89,13 +91,13 @@ func skip(b []byte, at int) int {
 	}
 	switch b[at] {
 	case '"':
-		return behindText(b, at)
+		return typedjson.BehindText(b, at)
 	case '{', '[':
 		depth := 0
 		for i := at; i < len(b); i++ {
 			switch b[i] {
 			case '"':
-				i = behindText(b, i) - 1
+				i = typedjson.BehindText(b, i) - 1
 			case '{', '[':
 				depth++
 			case '}', ']':
@@ -111,19 +113,6 @@ func skip(b []byte, at int) int {
 		switch b[i] {
 		case ',', '}', ']':
 			return i
-		}
-	}
-	return len(b)
-}
-
-// behindText returns the offset behind the text at b[at], or len(b) where it is cut short.
-func behindText(b []byte, at int) int {
-	for i := at + 1; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
 		}
 	}
 	return len(b)

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"coracle/apiserver/wire/typedjson"
 )
 
 func TestSplice_PutsTheVersionWhereKubernetesHasIt(t *testing.T) {
@@ -89,10 +91,10 @@ func TestBehindText(t *testing.T) {
 	for text, want := range map[string]int{
 		`""`: 2, `"a"b`: 3, `"\""x`: 4, `"\\"x"`: 4, `"\\\"" "`: 6, `"\"\"",""`: 6, `"`: 1, `"a`: 2, `"\"`: 3, `"\`: 2, `"\\`: 3, `"a\\\\"\"`: 7,
 	} {
-		if got := behindText([]byte(text), 0); got != want {
+		if got := typedjson.BehindText([]byte(text), 0); got != want {
 			t.Errorf("%s: %d, want %d", text, got, want)
 		}
-		if got := behindText([]byte(`\`+text), 1); got != want+1 {
+		if got := typedjson.BehindText([]byte(`\`+text), 1); got != want+1 {
 			t.Errorf(`\%s: %d, want %d`, text, got, want+1)
 		}
 	}

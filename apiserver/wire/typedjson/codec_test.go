@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -276,6 +277,28 @@ func TestUnmarshal_IntoWhatIsNotEmpty(t *testing.T) {
 	}
 	if c.Unmarshal(doc, (*corev1.Pod)(nil)) {
 		t.Error("nothing was read into")
+	}
+}
+
+// Room is made for the items of a list before they are read, and not for what a document only looks as if it had.
+func TestUnmarshal_Lists(t *testing.T) {
+	item := `{"name":"a,]","args":["[","\\\"",""],"ports":[{"containerPort":1},{"containerPort":2}]}`
+	for _, n := range []int{0, 1, 2, 3, 100, 256, 257, 258, 1000} {
+		list := func(item string) string { return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]" }
+		doc := []byte(`{"spec":{"containers":` + list(item) + `},"metadata":{"finalizers":` + list(`"a]"`) + `}}`)
+		if !decodesAlike(t, new(typedjson.Codec), doc, func() runtime.Object { return &corev1.Pod{} }) {
+			t.Errorf("%d items are not understood", n)
+		}
+	}
+	hollow := []byte(`{"spec":{"containers":[{},` + strings.Repeat(",", 1<<20) + `]}}`)
+	var before, after goruntime.MemStats
+	goruntime.ReadMemStats(&before)
+	if new(typedjson.Codec).Unmarshal(hollow, &corev1.Pod{}) {
+		t.Error("a list with items missing is understood")
+	}
+	goruntime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+		t.Errorf("a document of 1 MB took %d bytes", took)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"coracle/apiserver/memory"
 )
 
 // Unmarshal reads an object into obj, as sigs.k8s.io/json does, and returns true. It returns false, and leaves obj as it is, if there is
@@ -34,13 +36,14 @@ func (c *Codec) Unmarshal(b []byte, obj runtime.Object) bool {
 	}
 	before := *said
 	*said = metav1.TypeMeta{}
-	empty := v.IsZero()
+	at := memory.Of(v)
+	empty := at.Blank(p.size)
 	*said = before
 	if !empty {
 		return false
 	}
 	d := decoder{scanner: scanner{b: b}}
-	if d.next() == '{' && d.object(v, p) && d.next() == 0 && d.at == len(b) {
+	if d.next() == '{' && d.object(at, p) && d.next() == 0 && d.at == len(b) {
 		return true
 	}
 	v.SetZero()
@@ -55,17 +58,20 @@ type decoder struct {
 	scratch []byte
 }
 
+// maxSpare is how much memory for the items of a type is used again, in bytes.
+const maxSpare = 16 << 10
+
 // value reads a value that begins at the byte that next has returned.
-func (d *decoder) value(v reflect.Value, p *plan) bool {
+func (d *decoder) value(v memory.Place, p *plan) bool {
 	c := d.next()
 	switch p.shape {
 	case own:
 		from := d.at
-		return d.skip(0) && v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(d.b[from:d.at]) == nil
+		return d.pass() && v.Value(p.typ).Addr().Interface().(json.Unmarshaler).UnmarshalJSON(d.b[from:d.at]) == nil
 	case amount:
-		return d.amount(v.Addr().Interface().(*resource.Quantity))
+		return d.amount(memory.As[resource.Quantity](v))
 	case numberOrText:
-		return d.numberOrText(c, v.Addr().Interface().(*intstr.IntOrString))
+		return d.numberOrText(c, memory.As[intstr.IntOrString](v))
 	}
 	if c == 'n' {
 		return d.literal("null") // which leaves zero what is zero
@@ -73,49 +79,45 @@ func (d *decoder) value(v reflect.Value, p *plan) bool {
 	switch p.shape {
 	case text:
 		s, ok := d.text(c)
-		v.SetString(s)
+		*memory.As[string](v) = s
 		return ok
 	case number:
 		n, ok := d.number()
-		if !ok || v.OverflowInt(n) {
-			return false
-		}
-		v.SetInt(n)
-		return true
+		return ok && setNumber(v, p.size, n)
 	case truth:
-		v.SetBool(c == 't')
+		*memory.As[bool](v) = c == 't'
 		return c == 't' && d.literal("true") || c == 'f' && d.literal("false")
 	case pointer:
-		to := reflect.New(p.elem.typ)
-		v.Set(to)
-		return d.value(to.Elem(), p.elem)
+		to := memory.New(p.elem.typ)
+		v.Point(to)
+		return d.value(to, p.elem)
 	case object:
 		return c == '{' && d.object(v, p)
 	case list:
 		return c == '[' && d.list(v, p)
 	case texts:
-		return c == '[' && d.texts(v.Addr().Interface().(*[]string))
+		return c == '[' && d.texts(memory.As[[]string](v))
 	case textTable:
-		return c == '{' && d.textTable(v.Addr().Interface().(*map[string]string))
+		return c == '{' && d.textTable(memory.As[map[string]string](v))
 	case amounts:
-		return c == '{' && d.amounts(v.Addr().Interface().(*corev1.ResourceList))
+		return c == '{' && d.amounts(memory.As[corev1.ResourceList](v))
 	case table:
 		return c == '{' && d.table(v, p)
 	case binary:
-		return d.binary(c, v.Addr().Interface().(*[]byte))
+		return d.binary(c, memory.As[[]byte](v))
 	case moment:
 		b, ok := d.textBytes(c)
 		if !ok {
 			return false
 		}
 		t, err := time.Parse(time.RFC3339, string(b))
-		*v.Addr().Interface().(*metav1.Time) = metav1.NewTime(t.Local())
+		*memory.As[metav1.Time](v) = metav1.NewTime(t.Local())
 		return err == nil
 	}
 	return false
 }
 
-func (d *decoder) object(v reflect.Value, p *plan) bool {
+func (d *decoder) object(v memory.Place, p *plan) bool {
 	var seen [maxNames / 64]uint64
 	for first := true; ; first = false {
 		if more, ok := d.more(first, '}'); !more {
@@ -135,11 +137,7 @@ func (d *decoder) object(v reflect.Value, p *plan) bool {
 		}
 		seen[i/64] |= bit
 		f := &p.byName.all[i]
-		at := v
-		for _, i := range f.path {
-			at = at.Field(i)
-		}
-		if !d.value(at, f.plan) {
+		if !d.value(v.Field(f.offset), f.plan) {
 			return false
 		}
 	}
@@ -180,29 +178,68 @@ func (d *decoder) name() ([]byte, bool) {
 	return d.b[from:i], true
 }
 
-func (d *decoder) list(v reflect.Value, p *plan) bool {
+// list reads items into memory that is used again, and then gives the list just as much as it needs.
+func (d *decoder) list(v memory.Place, p *plan) bool {
+	spare, again := p.spare.Get().(*reflect.Value)
+	if !again {
+		spare = new(reflect.New(p.typ).Elem())
+	}
 	for n := 0; ; n++ {
-		if more, ok := d.more(n == 0, ']'); !more {
+		more, ok := d.more(n == 0, ']')
+		if !ok {
+			return false
+		}
+		if !more {
+			all := v.Value(p.typ)
 			if n == 0 {
-				v.Set(reflect.MakeSlice(p.typ, 0, 0))
+				all.Set(reflect.MakeSlice(p.typ, 0, 0))
+			} else {
+				spare.SetLen(n)
+				all.Grow(n)
+				all.SetLen(n)
+				reflect.Copy(all, *spare)
+				spare.Clear()
+				spare.SetLen(spare.Cap())
 			}
-			return ok
+			if uintptr(spare.Len())*p.elem.size <= maxSpare {
+				p.spare.Put(spare)
+			}
+			return true
 		}
-		if n == v.Cap() {
-			v.Grow(1)
+		if n == spare.Len() {
+			spare.Grow(1)
+			spare.SetLen(spare.Cap())
 		}
-		v.SetLen(n + 1)
-		if !d.value(v.Index(n), p.elem) {
+		first, _ := memory.Of(*spare).Items()
+		if !d.value(first.Item(n, p.elem.size), p.elem) {
 			return false
 		}
 	}
 }
 
+// setNumber says false of a number that is too large for so many bytes.
+func setNumber(v memory.Place, size uintptr, n int64) bool {
+	switch size {
+	case 1:
+		*memory.As[int8](v) = int8(n)
+		return n == int64(int8(n))
+	case 2:
+		*memory.As[int16](v) = int16(n)
+		return n == int64(int16(n))
+	case 4:
+		*memory.As[int32](v) = int32(n)
+		return n == int64(int32(n))
+	}
+	*memory.As[int64](v) = n
+	return true
+}
+
 func (d *decoder) texts(into *[]string) bool {
-	all := []string{}
+	var some [few]string
+	all := some[:0]
 	for {
 		if more, ok := d.more(len(all) == 0, ']'); !more {
-			*into = all
+			*into = append(make([]string, 0, len(all)), all...)
 			return ok
 		}
 		s, ok := d.text(d.next())
@@ -232,10 +269,11 @@ func (d *decoder) textTable(into *map[string]string) bool {
 	}
 }
 
-func (d *decoder) table(v reflect.Value, p *plan) bool {
+func (d *decoder) table(v memory.Place, p *plan) bool {
 	m := reflect.MakeMap(p.typ)
-	v.Set(m)
+	v.Value(p.typ).Set(m)
 	key, value := reflect.New(p.typ.Key()).Elem(), reflect.New(p.elem.typ).Elem()
+	at := memory.Of(value)
 	for n := 0; ; n++ {
 		if more, ok := d.more(n == 0, '}'); !more {
 			return ok && m.Len() == n
@@ -246,7 +284,7 @@ func (d *decoder) table(v reflect.Value, p *plan) bool {
 		}
 		key.SetString(k)
 		value.SetZero()
-		if !d.value(value, p.elem) {
+		if !d.value(at, p.elem) {
 			return false
 		}
 		m.SetMapIndex(key, value)

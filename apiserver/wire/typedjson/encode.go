@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"coracle/apiserver/memory"
 )
 
 // Marshal returns what json.Marshal returns, error included.
@@ -24,7 +26,7 @@ func (c *Codec) Marshal(obj any) ([]byte, error) {
 			}
 			defer c.encoders.Put(e)
 			e.b = e.b[:0]
-			if e.value(v.Elem(), p) {
+			if e.value(memory.Of(v.Elem()), p) {
 				b := make([]byte, len(e.b))
 				copy(b, e.b)
 				if cap(e.b) > maxKept {
@@ -41,47 +43,52 @@ func (c *Codec) Marshal(obj any) ([]byte, error) {
 // maxKept is how large a buffer may be that is used again.
 const maxKept = 64 << 10
 
-type encoder struct{ b []byte }
+type encoder struct {
+	b       []byte
+	scratch [32]byte // for the digits of an amount
+}
 
-// value writes an addressable value, and returns false if it cannot.
-func (e *encoder) value(v reflect.Value, p *plan) bool {
+// value writes what is there, and returns false if it cannot.
+func (e *encoder) value(v memory.Place, p *plan) bool {
 	switch p.shape {
 	case text:
-		e.b = appendText(e.b, v.String())
+		e.b = appendText(e.b, *memory.As[string](v))
 	case number:
-		e.b = strconv.AppendInt(e.b, v.Int(), 10)
+		e.b = strconv.AppendInt(e.b, numberAt(v, p.size), 10)
 	case truth:
-		e.b = strconv.AppendBool(e.b, v.Bool())
+		e.b = strconv.AppendBool(e.b, *memory.As[bool](v))
 	case pointer:
-		if v.IsNil() {
+		to := v.Pointee()
+		if to.Nowhere() {
 			return e.null()
 		}
-		return e.value(v.Elem(), p.elem)
+		return e.value(to, p.elem)
 	case object:
 		e.put("{")
 		return e.members(v, p) && e.end('}')
 	case list:
-		if v.IsNil() {
+		first, n := v.Items()
+		if first.Nowhere() {
 			return e.null()
 		}
 		e.put("[")
-		for i := range v.Len() {
-			if !e.value(v.Index(i), p.elem) {
+		for i := range n {
+			if !e.value(first.Item(i, p.elem.size), p.elem) {
 				return false
 			}
 			e.put(",")
 		}
 		return e.end(']')
 	case texts:
-		return e.texts(*v.Addr().Interface().(*[]string))
+		return e.texts(*memory.As[[]string](v))
 	case textTable:
-		return e.textTable(*v.Addr().Interface().(*map[string]string))
+		return e.textTable(*memory.As[map[string]string](v))
 	case amounts:
-		return e.amounts(*v.Addr().Interface().(*corev1.ResourceList))
+		return e.amounts(*memory.As[corev1.ResourceList](v))
 	case table:
-		return e.table(v, p)
+		return e.table(v.Value(p.typ), p)
 	case binary:
-		b := *v.Addr().Interface().(*[]byte)
+		b := *memory.As[[]byte](v)
 		if b == nil {
 			return e.null()
 		}
@@ -89,7 +96,7 @@ func (e *encoder) value(v reflect.Value, p *plan) bool {
 		e.b = base64.StdEncoding.AppendEncode(e.b, b)
 		e.put(`"`)
 	case moment:
-		t := v.Addr().Interface().(*metav1.Time)
+		t := memory.As[metav1.Time](v)
 		if t.IsZero() {
 			return e.null()
 		}
@@ -97,7 +104,7 @@ func (e *encoder) value(v reflect.Value, p *plan) bool {
 		e.b = t.UTC().AppendFormat(e.b, time.RFC3339)
 		e.put(`"`)
 	case numberOrText:
-		switch is := v.Addr().Interface().(*intstr.IntOrString); is.Type {
+		switch is := memory.As[intstr.IntOrString](v); is.Type {
 		case intstr.Int:
 			e.b = strconv.AppendInt(e.b, int64(is.IntVal), 10)
 		case intstr.String:
@@ -106,17 +113,25 @@ func (e *encoder) value(v reflect.Value, p *plan) bool {
 			return false
 		}
 	case amount:
-		return e.own(v.Addr().Interface().(*resource.Quantity))
+		return e.amount(*memory.As[resource.Quantity](v))
 	case own:
-		return e.own(v.Addr().Interface().(json.Marshaler))
+		return e.own(v.Value(p.typ).Addr().Interface().(json.Marshaler))
 	}
 	return true
 }
 
-// put is not inlined for the size of what calls it.
+// put is not inlined for the size of what calls it. The buffer changes in length alone, most times, of which the garbage collector
+// need not hear.
 //
 //go:noinline
-func (e *encoder) put(s string) { e.b = append(e.b, s...) }
+func (e *encoder) put(s string) {
+	n := len(e.b)
+	if cap(e.b)-n < len(s) {
+		e.b = slices.Grow(e.b, len(s))
+	}
+	e.b = e.b[:n+len(s)]
+	copy(e.b[n:], s)
+}
 
 func (e *encoder) null() bool {
 	e.put("null")
@@ -134,17 +149,17 @@ func (e *encoder) end(bracket byte) bool {
 }
 
 // members writes the fields of a struct, each with a comma behind it.
-func (e *encoder) members(v reflect.Value, p *plan) bool {
+func (e *encoder) members(v memory.Place, p *plan) bool {
 	for i := range p.fields {
 		f := &p.fields[i]
-		at := v.Field(f.index)
+		at := v.Field(f.offset)
 		if f.key == "" {
 			if !e.members(at, f.plan) {
 				return false
 			}
 			continue
 		}
-		if f.omitNone && none(at, f.plan.shape) || f.omitZero && zero(at) {
+		if f.omitNone && f.empty.Of(at) || f.omitZero && zero(at.Value(f.plan.typ)) {
 			continue
 		}
 		e.put(f.key)
@@ -156,19 +171,16 @@ func (e *encoder) members(v reflect.Value, p *plan) bool {
 	return true
 }
 
-// none tells whether a value is what omitempty means.
-func none(v reflect.Value, s shape) bool {
-	switch s {
-	case pointer:
-		return v.IsNil()
-	case text, list, texts, table, textTable, amounts, binary:
-		return v.Len() == 0
-	case number:
-		return v.Int() == 0
-	case truth:
-		return !v.Bool()
+func numberAt(v memory.Place, size uintptr) int64 {
+	switch size {
+	case 1:
+		return int64(*memory.As[int8](v))
+	case 2:
+		return int64(*memory.As[int16](v))
+	case 4:
+		return int64(*memory.As[int32](v))
 	}
-	return false
+	return *memory.As[int64](v)
 }
 
 func zero(v reflect.Value) bool {
@@ -190,7 +202,7 @@ func (e *encoder) texts(all []string) bool {
 	return e.end(']')
 }
 
-// few is how many keys most maps have at most.
+// few is how many keys most maps have at most, and texts most lists.
 const few = 8
 
 func (e *encoder) textTable(m map[string]string) bool {
@@ -204,12 +216,21 @@ func (e *encoder) textTable(m map[string]string) bool {
 	})
 }
 
+// amount writes what MarshalJSON of a quantity writes.
+func (e *encoder) amount(q resource.Quantity) bool {
+	number, suffix := q.CanonicalizeBytes(e.scratch[:0])
+	e.put(`"`)
+	e.b = append(append(e.b, number...), suffix...)
+	e.put(`"`)
+	return true
+}
+
 func (e *encoder) amounts(m corev1.ResourceList) bool {
 	keys := make([]string, 0, few)
 	for k := range m {
 		keys = append(keys, string(k))
 	}
-	return e.keyed(m == nil, keys, func(k string) bool { return e.own(m[corev1.ResourceName(k)]) })
+	return e.keyed(m == nil, keys, func(k string) bool { return e.amount(m[corev1.ResourceName(k)]) })
 }
 
 func (e *encoder) table(m reflect.Value, p *plan) bool {
@@ -218,10 +239,11 @@ func (e *encoder) table(m reflect.Value, p *plan) bool {
 		keys = append(keys, at.Key().String())
 	}
 	key, value := reflect.New(p.typ.Key()).Elem(), reflect.New(p.elem.typ).Elem()
+	at := memory.Of(value)
 	return e.keyed(m.IsNil(), keys, func(k string) bool {
 		key.SetString(k)
 		value.Set(m.MapIndex(key))
-		return e.value(value, p.elem)
+		return e.value(at, p.elem)
 	})
 }
 

@@ -2,9 +2,9 @@ package typedjson
 
 // named is a field that JSON names.
 type named struct {
-	name string
-	path []int // the indices that lead to it, through embedded structs
-	plan *plan
+	name   string
+	offset uintptr // in the memory of the struct, through embedded ones
+	plan   *plan
 }
 
 // names finds fields by their names. Its table is made without collisions, so that a look is one hash and one comparison.
@@ -57,11 +57,18 @@ func (n *names) fill() bool {
 	return true
 }
 
+// hash looks at five letters at most, by which the names of all types differ.
 func (n *names) hash(name []byte) uint32 {
-	h := uint32(len(name))
-	for _, c := range name {
-		h = h*n.by + uint32(c)
+	last := len(name) - 1
+	if last < 0 {
+		return 0
 	}
+	h := uint32(len(name))
+	h = h*n.by + uint32(name[0])
+	h = h*n.by + uint32(name[min(2, last)])
+	h = h*n.by + uint32(name[last/2])
+	h = h*n.by + uint32(name[last*2/3])
+	h = h*n.by + uint32(name[last])
 	return (h ^ h>>16 ^ h>>8) & uint32(len(n.table)-1)
 }
 

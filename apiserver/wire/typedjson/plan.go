@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"coracle/apiserver/memory"
 )
 
 // plans are made once of each type.
@@ -25,10 +27,12 @@ type plans struct {
 // plan is how values of a type are written and read.
 type plan struct {
 	typ    reflect.Type
+	size   uintptr // in memory
 	shape  shape
-	elem   *plan   // of lists, tables and pointers
-	fields []field // of objects, in the order in which they are written
-	byName *names  // of objects: those of embedded ones as well
+	elem   *plan     // of lists, tables and pointers
+	fields []field   // of objects, in the order in which they are written
+	byName *names    // of objects: those of embedded ones as well
+	spare  sync.Pool // of lists: of *reflect.Value, lists of zero items
 }
 
 type shape uint8
@@ -52,10 +56,11 @@ const (
 )
 
 type field struct {
-	index    int
-	key      string // as it is written, with the colon; "" of an embedded struct
-	omitNone bool   // not written if it is empty
-	omitZero bool   // not written if it is zero, as its type sees it
+	offset   uintptr // in the struct's memory
+	key      string  // as it is written, with the colon; "" of an embedded struct
+	omitNone bool    // not written if it is empty
+	empty    memory.Emptiness
+	omitZero bool // not written if it is zero, as its type sees it
 	plan     *plan
 }
 
@@ -84,7 +89,7 @@ func (p *plans) make(t reflect.Type) *plan {
 		return made
 	}
 	p.ofTypes[t] = nil // while it is being made: what holds itself finds this
-	made := &plan{typ: t}
+	made := &plan{typ: t, size: t.Size()}
 	if !p.fill(made) {
 		return nil
 	}
@@ -185,9 +190,9 @@ func (p *plans) fillObject(made *plan) bool {
 			if below.shape != object {
 				return false
 			}
-			made.fields = append(made.fields, field{index: i, plan: below})
+			made.fields = append(made.fields, field{offset: f.Offset, plan: below})
 			for _, e := range below.byName.all {
-				all = append(all, named{name: e.name, path: append([]int{i}, e.path...), plan: e.plan})
+				all = append(all, named{name: e.name, offset: f.Offset + e.offset, plan: e.plan})
 			}
 			continue
 		}
@@ -195,13 +200,16 @@ func (p *plans) fillObject(made *plan) bool {
 			name = f.Name
 		}
 		said := strings.Split(options, ",")
-		at := field{index: i, plan: below, omitNone: slices.Contains(said, "omitempty"), omitZero: slices.Contains(said, "omitzero")}
+		at := field{offset: f.Offset, plan: below, omitZero: slices.Contains(said, "omitzero")}
+		if slices.Contains(said, "omitempty") {
+			at.empty, at.omitNone = memory.EmptinessOf(f.Type)
+		}
 		at.key = `"` + name + `":`
 		if strings.ContainsFunc(name, uncommon) || at.omitZero && f.Type.Kind() != reflect.Struct || slices.Contains(said, "string") {
 			return false
 		}
 		made.fields = append(made.fields, at)
-		all = append(all, named{name: name, path: []int{i}, plan: below})
+		all = append(all, named{name: name, offset: f.Offset, plan: below})
 	}
 	made.byName = newNames(all)
 	return made.byName != nil

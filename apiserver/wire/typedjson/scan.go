@@ -1,5 +1,7 @@
 package typedjson
 
+import "bytes"
+
 // scanner walks over JSON.
 type scanner struct {
 	b     []byte
@@ -23,7 +25,7 @@ func (s *scanner) next() byte {
 // maxDepth is how deep values may nest that are passed over.
 const maxDepth = 200
 
-// skip passes over a valid value, and returns false of any other.
+// skip passes over a valid value at a depth, and returns false of any other.
 func (s *scanner) skip(depth int) bool {
 	switch c := s.next(); c {
 	case '"':
@@ -38,6 +40,44 @@ func (s *scanner) skip(depth int) bool {
 		return depth < maxDepth && s.skipMembers(c+2, depth+1) // both close by what is two further
 	}
 	return s.skipNumber()
+}
+
+// pass passes over a valid value, most of which are sets of fields.
+func (s *scanner) pass() bool {
+	from := s.at
+	if s.objects() {
+		return true
+	}
+	s.at = from
+	return s.skip(0)
+}
+
+// objects passes over a valid object in which there are none but others, as sets of fields are, without white space.
+func (s *scanner) objects() bool {
+	depth, last := 0, byte(':')
+	for s.at < len(s.b) {
+		c := s.b[s.at]
+		switch {
+		case c == '{' && last == ':' && depth < maxDepth:
+			depth++
+		case c == '"' && (last == '{' || last == ','):
+			if !s.skipText() || s.at == len(s.b) || s.b[s.at] != ':' {
+				return false
+			}
+			c = ':'
+		case c == ',' && last == '}':
+		case c == '}' && (last == '{' || last == '}'):
+			if depth--; depth == 0 {
+				s.at++
+				return true
+			}
+		default:
+			return false
+		}
+		s.at++
+		last = c
+	}
+	return false
 }
 
 func (s *scanner) skipMembers(end byte, depth int) bool {
@@ -66,6 +106,26 @@ func (s *scanner) skipMembers(end byte, depth int) bool {
 			return false
 		}
 	}
+}
+
+// BehindText returns the offset behind the text at b[at], or len(b) where it is cut short.
+func BehindText(b []byte, at int) int {
+	from := at + 1
+	for at++; at < len(b); at++ {
+		quote := bytes.IndexByte(b[at:], '"')
+		if quote < 0 {
+			break
+		}
+		at += quote
+		escapes := 0
+		for at-escapes > from && b[at-escapes-1] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return at + 1
+		}
+	}
+	return len(b)
 }
 
 func (s *scanner) literal(is string) bool {
@@ -174,5 +234,5 @@ func (s *scanner) digits() bool {
 // compact tells of valid JSON that json.Marshal would write just so. It may say false of such.
 func compact(b []byte) bool {
 	s := scanner{b: b}
-	return s.skip(0) && s.at == len(b) && !s.loose
+	return s.pass() && s.at == len(b) && !s.loose
 }
