@@ -428,11 +428,14 @@ func through(v reflect.Value) reflect.Value {
 
 // isNull tells whether a value is written as null, or is none.
 func isNull(v reflect.Value) bool {
+	return !v.IsValid() || nullable(v) && v.IsNil()
+}
+
+// nullable tells whether values of a type can be written as null.
+func nullable(v reflect.Value) bool {
 	switch v.Kind() {
-	case reflect.Invalid:
-		return true
 	case reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map:
-		return v.IsNil()
+		return true
 	}
 	return false
 }

@@ -90,14 +90,11 @@ func (w *freshWalk) value(p *plan, v reflect.Value, at spot) bool {
 	if w.lost || !at.whole && v.IsZero() {
 		return false
 	}
-	var before reflect.Value
-	if !at.whole {
-		before = through(reflect.Zero(v.Type()))
-	}
+	fromNull := at.whole || nullable(v)
 	v = through(v)
-	fromNull, null := isNull(before), isNull(v)
+	null := isNull(v)
 	switch {
-	case !at.whole && (fromNull && null || p.leaf && !fromNull && !null && alike(before, v)):
+	case !at.whole && (fromNull && null || p.leaf && !fromNull && !null && alike(reflect.Zero(v.Type()), v)):
 		return false
 	case null || p.leaf:
 		w.text = append(w.text, "{}"...)

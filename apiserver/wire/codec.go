@@ -82,9 +82,9 @@ type Coerce func(obj runtime.Object, report bool) (unknown []string, err error)
 // All errors are Status errors: 400 for what cannot be understood, 415 for an unknown media type.
 func (c *Codec) Decode(b Body, want schema.GroupVersionKind, into runtime.Object, s Strictness, coerce Coerce) ([]string, error) {
 	var decoder runtime.Decoder
-	media, _, err := mime.ParseMediaType(b.ContentType)
-	if b.ContentType == "" {
-		media, err = JSON, nil
+	media, err := JSON, error(nil)
+	if b.ContentType != "" && b.ContentType != JSON {
+		media, _, err = mime.ParseMediaType(b.ContentType)
 	}
 	switch {
 	case err != nil:
