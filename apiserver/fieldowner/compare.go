@@ -117,8 +117,8 @@ func (f *member) from(v reflect.Value, null bool) reflect.Value {
 	case null:
 		return reflect.Value{}
 	case v.CanAddr():
-		at := memory.Of(v).Field(f.offset)
-		if f.none(at) {
+		at, empty := f.place.In(memory.Of(v))
+		if empty || f.none(at) {
 			return reflect.Value{}
 		}
 		return at.Value(f.typ)

@@ -129,9 +129,12 @@ func (w *freshWalk) members(p *plan, v memory.Place, at spot) (there bool) {
 	case list:
 		return w.listed(p, v)
 	}
-	for i := range p.fields {
+	for i, place := range p.places {
+		below, empty := place.In(v)
+		if empty {
+			continue
+		}
 		f := &p.fields[i]
-		below := v.Field(f.offset)
 		if f.none(below) {
 			continue
 		}
@@ -177,10 +180,9 @@ func (w *freshWalk) all(p *plan, v memory.Place) {
 	head := len(w.text)
 	switch p.form {
 	case structure:
-		for i := range p.fields {
-			f := &p.fields[i]
-			if below := v.Field(f.offset); !f.none(below) {
-				w.field(f, below)
+		for i, place := range p.places {
+			if below, empty := place.In(v); !empty && !p.fields[i].none(below) {
+				w.field(&p.fields[i], below)
 			}
 		}
 	case mapping:
@@ -260,10 +262,11 @@ func (w *freshWalk) listed(p *plan, v memory.Place) bool {
 // inOrder writes the items of a list that are known by a name, if they stand in the order of their names. Else it writes nothing.
 func (w *freshWalk) inOrder(p *plan, v memory.Place) bool {
 	begin, last := len(w.text), ""
-	at, n := v.Items()
+	first, n := v.Items()
 	for i := range n {
-		item := at.Item(i, p.elem.typ.Size())
-		name := *memory.As[string](item.Field(p.keys[0].offset))
+		item := first.Item(i, p.elem.typ.Size())
+		at, _ := p.keys[0].place.In(item)
+		name := *memory.As[string](at)
 		if name <= last || !plainText(name) { // nothing is known by no name
 			w.text = w.text[:begin]
 			return false

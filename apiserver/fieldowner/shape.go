@@ -27,9 +27,10 @@ type plan struct {
 	leaf   bool // owned as a whole: a scalar, or what the schema calls atomic
 	lost   bool // the type and the schema do not go together, or it takes more than is here
 	fields []member
-	elem   *plan     // of a list's items and a mapping's values
-	keys   []listKey // what a list's items are known by: nothing where they are scalars, and known by themselves
-	named  string    // "k:{\"NAME\":\" of a list whose items are known by one text
+	places []memory.Field // of the fields
+	elem   *plan          // of a list's items and a mapping's values
+	keys   []listKey      // what a list's items are known by: nothing where they are scalars, and known by themselves
+	named  string         // "k:{\"NAME\":\" of a list whose items are known by one text
 
 	pointers int // lead from a list's item, or a mapping's value, to what elem is the plan of
 }
@@ -43,12 +44,10 @@ type member struct {
 
 	undeclared bool // the schema does not name it
 
-	// How it lies in memory.
-	offset uintptr
-	typ    reflect.Type
-	empty  memory.Emptiness
-	asked  bool   // at is asked whether it is written, and empty is not
-	text   string // "f:NAME":{}
+	place memory.Field // which is told to be empty if it is not written
+	asked bool         // at must be asked as well
+	typ   reflect.Type
+	text  string // "f:NAME":{}
 
 	pointers int // lead from the field to what of is the plan of
 }
@@ -70,10 +69,10 @@ func shapeOf(converter managedfields.TypeConverter, empty runtime.Object) (*shap
 	for i, f := range root.fields {
 		if f.key == "f:metadata" {
 			metadata := *f.of
-			metadata.fields = nil
+			metadata.fields, metadata.places = nil, nil
 			for _, below := range f.of.fields {
 				if below.key != "f:managedFields" {
-					metadata.fields = append(metadata.fields, below)
+					metadata.fields, metadata.places = append(metadata.fields, below), append(metadata.places, below.place)
 				}
 			}
 			root.fields[i].of = &metadata
@@ -131,7 +130,7 @@ func (p *planner) plan(t reflect.Type, ref schema.TypeRef) *plan {
 				}
 				m := memberAt(t, f)
 				m.of, m.undeclared = p.plan(m.typ, below), !declared
-				made.fields = append(made.fields, m)
+				made.fields, made.places = append(made.fields, m), append(made.places, m.place)
 			}
 		}
 	case made.form == mapping && atom.Map != nil:
@@ -149,18 +148,21 @@ func (p *planner) plan(t reflect.Type, ref schema.TypeRef) *plan {
 func memberAt(t reflect.Type, f *value.FieldCacheEntry) member {
 	in := reflect.New(t).Elem()
 	zero := f.GetFrom(in)
-	m := member{key: "f:" + f.JsonName, at: f, always: !f.CanOmit(zero), typ: zero.Type(), offset: zero.UnsafeAddr() - in.UnsafeAddr()}
+	m := member{key: "f:" + f.JsonName, at: f, always: !f.CanOmit(zero), typ: zero.Type()}
 	m.text, m.pointers = `"`+m.key+`":{}`, pointers(m.typ)
-	told := false
-	m.empty, told = memory.EmptinessOf(m.typ)
+	offset := zero.UnsafeAddr() - in.UnsafeAddr()
+	place, told := memory.Omitted(offset, m.typ)
 	switch m.typ.Kind() {
 	case reflect.Slice:
-		told = told && f.CanOmit(reflect.MakeSlice(m.typ, 0, 0)) != m.always
+		told = told && f.CanOmit(reflect.MakeSlice(m.typ, 0, 0))
 	case reflect.Map:
-		told = told && f.CanOmit(reflect.MakeMap(m.typ)) != m.always
+		told = told && f.CanOmit(reflect.MakeMap(m.typ))
 	}
 	own := reflect.PointerTo(m.typ).Implements(reflect.TypeFor[interface{ IsZero() bool }]())
 	m.asked = own || !told && !m.always
+	if m.place = memory.FieldAt(offset); !m.asked && !m.always {
+		m.place = place
+	}
 	return m
 }
 
@@ -172,13 +174,8 @@ func pointers(t reflect.Type) (n int) {
 	return n
 }
 
-// none tells whether a field is not written.
-func (f *member) none(at memory.Place) bool {
-	if f.asked {
-		return f.at.CanOmit(at.Value(f.typ))
-	}
-	return !f.always && f.empty.Of(at)
-}
+// none tells whether a field is not written that is not told to be empty.
+func (f *member) none(at memory.Place) bool { return f.asked && f.at.CanOmit(at.Value(f.typ)) }
 
 // items plans a list whose items are told apart.
 func (p *planner) items(list *plan, t reflect.Type, l *schema.List) {

@@ -23,15 +23,16 @@ type kind struct {
 	J []byte            `json:"j,omitempty"`
 	K map[string]int    `json:"k,omitempty"`
 	L []struct{}        `json:"l,omitempty"`
+	M map[int16]float64 `json:"m,omitempty"`
 }
 
 // What is empty is what encoding/json leaves out.
 func TestEmptinessIsThatOfOmitempty(t *testing.T) {
 	for name, k := range map[string]kind{
 		"nothing":  {},
-		"empty":    {G: []string{}, H: map[string]string{}, J: []byte{}, K: map[string]int{}, L: []struct{}{}},
+		"empty":    {G: []string{}, H: map[string]string{}, J: []byte{}, K: map[string]int{}, M: map[int16]float64{}, L: []struct{}{}},
 		"sliced":   {G: []string{"a"}[:0], J: []byte("a")[:0], F: "a"[:0]},
-		"full":     {A: true, B: -1, C: 1 << 15, D: -1 << 31, E: 1 << 62, F: "a", G: []string{""}, H: map[string]string{"": ""}, I: &kind{}, J: []byte{0}, K: map[string]int{"": 0}, L: make([]struct{}, 1)},
+		"full":     {A: true, B: -1, C: 1 << 15, D: -1 << 31, E: 1 << 62, F: "a", G: []string{""}, H: map[string]string{"": ""}, I: &kind{}, J: []byte{0}, K: map[string]int{"": 0}, M: map[int16]float64{0: 0}, L: make([]struct{}, 1)},
 		"low bits": {B: 1, C: 1, D: 1, E: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,16 +47,20 @@ func TestEmptinessIsThatOfOmitempty(t *testing.T) {
 			v := reflect.ValueOf(&k).Elem()
 			for i := range v.NumField() {
 				f := v.Type().Field(i)
-				e, told := EmptinessOf(f.Type)
+				field, told := Omitted(f.Offset, f.Type)
+				at, empty := field.In(Of(v))
 				_, written := want[strings.ToLower(f.Name)]
-				if !told || e.Of(Of(v).Field(f.Offset)) == written {
-					t.Errorf("%s: written %v, told %v, empty %v", f.Name, written, told, !written)
+				if !told || empty == written || at != Of(v.Field(i)) {
+					t.Errorf("%s: written %v, told %v, empty %v", f.Name, written, told, empty)
+				}
+				if at, empty := FieldAt(f.Offset).In(Of(v)); empty || at != Of(v.Field(i)) {
+					t.Errorf("%s is told to be empty", f.Name)
 				}
 			}
 		})
 	}
 	for _, untold := range []any{struct{}{}, [1]int{}, 1.5, float32(1)} {
-		if _, told := EmptinessOf(reflect.TypeOf(untold)); told {
+		if _, told := Omitted(0, reflect.TypeOf(untold)); told {
 			t.Errorf("%T: whether it is empty is told", untold)
 		}
 	}

@@ -150,16 +150,19 @@ func (e *encoder) end(bracket byte) bool {
 
 // members writes the fields of a struct, each with a comma behind it.
 func (e *encoder) members(v memory.Place, p *plan) bool {
-	for i := range p.fields {
+	for i, place := range p.places {
+		at, empty := place.In(v)
+		if empty {
+			continue
+		}
 		f := &p.fields[i]
-		at := v.Field(f.offset)
 		if f.key == "" {
 			if !e.members(at, f.plan) {
 				return false
 			}
 			continue
 		}
-		if f.omitNone && f.empty.Of(at) || f.omitZero && zero(at.Value(f.plan.typ)) {
+		if f.omitZero && zero(at.Value(f.plan.typ)) {
 			continue
 		}
 		e.put(f.key)

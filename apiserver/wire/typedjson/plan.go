@@ -29,10 +29,11 @@ type plan struct {
 	typ    reflect.Type
 	size   uintptr // in memory
 	shape  shape
-	elem   *plan     // of lists, tables and pointers
-	fields []field   // of objects, in the order in which they are written
-	byName *names    // of objects: those of embedded ones as well
-	spare  sync.Pool // of lists: of *reflect.Value, lists of zero items
+	elem   *plan          // of lists, tables and pointers
+	places []memory.Field // of the fields of objects, in the order in which they are written
+	fields []field        // the same
+	byName *names         // of objects: those of embedded ones as well
+	spare  sync.Pool      // of lists: of *reflect.Value, lists of zero items
 }
 
 type shape uint8
@@ -56,11 +57,8 @@ const (
 )
 
 type field struct {
-	offset   uintptr // in the struct's memory
-	key      string  // as it is written, with the colon; "" of an embedded struct
-	omitNone bool    // not written if it is empty
-	empty    memory.Emptiness
-	omitZero bool // not written if it is zero, as its type sees it
+	key      string // as it is written, with the colon; "" of an embedded struct
+	omitZero bool   // not written if it is zero, as its type sees it
 	plan     *plan
 }
 
@@ -190,7 +188,8 @@ func (p *plans) fillObject(made *plan) bool {
 			if below.shape != object {
 				return false
 			}
-			made.fields = append(made.fields, field{offset: f.Offset, plan: below})
+			made.fields = append(made.fields, field{plan: below})
+			made.places = append(made.places, memory.FieldAt(f.Offset))
 			for _, e := range below.byName.all {
 				all = append(all, named{name: e.name, offset: f.Offset + e.offset, plan: e.plan})
 			}
@@ -200,15 +199,15 @@ func (p *plans) fillObject(made *plan) bool {
 			name = f.Name
 		}
 		said := strings.Split(options, ",")
-		at := field{offset: f.Offset, plan: below, omitZero: slices.Contains(said, "omitzero")}
+		at, place := field{plan: below, omitZero: slices.Contains(said, "omitzero")}, memory.FieldAt(f.Offset)
 		if slices.Contains(said, "omitempty") {
-			at.empty, at.omitNone = memory.EmptinessOf(f.Type)
+			place, _ = memory.Omitted(f.Offset, f.Type)
 		}
 		at.key = `"` + name + `":`
 		if strings.ContainsFunc(name, uncommon) || at.omitZero && f.Type.Kind() != reflect.Struct || slices.Contains(said, "string") {
 			return false
 		}
-		made.fields = append(made.fields, at)
+		made.fields, made.places = append(made.fields, at), append(made.places, place)
 		all = append(all, named{name: name, offset: f.Offset, plan: below})
 	}
 	made.byName = newNames(all)
