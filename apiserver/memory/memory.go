@@ -2,7 +2,7 @@
 // what lies where. On the way of every write that costs a third of what reflect.Value takes. It is the only package that imports unsafe.
 //
 // Nothing here checks types: whoever holds a Place knows what is there, from the type whose offset, size or element led to it. What
-// is rare goes through Value, as reflection sees it. Tests run with -race and -d=checkptr.
+// is rare goes through Value, as reflection sees it. What is built with -race checks each pointer that is made (-d=checkptr).
 package memory
 
 import (
@@ -53,6 +53,12 @@ func (p Place) Blank(size uintptr) bool {
 		}
 	}
 	return true
+}
+
+// Same tells whether what is there lies in memory as what is at another place, of one size: whether one is a copy of the other. Other
+// values may be equal as well.
+func (p Place) Same(o Place, size uintptr) bool {
+	return unsafe.String((*byte)(p.at), size) == unsafe.String((*byte)(o.at), size)
 }
 
 // Items is how many items the slice has that is there, and the place of the first, if there is one.

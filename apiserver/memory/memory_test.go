@@ -89,9 +89,12 @@ func TestPlacesAreWhereValuesAre(t *testing.T) {
 	}
 }
 
-func TestBlankIsAllZero(t *testing.T) {
+func TestBlankAndSame(t *testing.T) {
 	type odd struct{ A [19]byte }
 	blank := func(o *odd) bool { return Of(reflect.ValueOf(o).Elem()).Blank(unsafe.Sizeof(*o)) }
+	same := func(a, b *odd) bool {
+		return Of(reflect.ValueOf(a).Elem()).Same(Of(reflect.ValueOf(b).Elem()), unsafe.Sizeof(*a))
+	}
 	if !blank(&odd{}) {
 		t.Error("nothing is not blank")
 	}
@@ -100,6 +103,9 @@ func TestBlankIsAllZero(t *testing.T) {
 		o.A[i] = 0x80
 		if blank(o) {
 			t.Errorf("with byte %d set it is blank", i)
+		}
+		if copied := *o; !same(o, &copied) || same(o, &odd{}) {
+			t.Errorf("with byte %d set it is not what it is", i)
 		}
 	}
 }
