@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -25,16 +26,21 @@ func BenchmarkWrite(b *testing.B) {
 		return w.Body.String()
 	}
 	const pods = "/api/v1/namespaces/blue/pods"
+	template, err := os.ReadFile("../e2e/testdata/pod-of-2k.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	pod := func(name string) string { return strings.Replace(string(template), "NAME", name, 1) }
 	n := 0
 	next := func() string { n++; return fmt.Sprintf("p-%06d", n) }
-	do(b, "POST", pods, benchPod("it"), "application/json")
+	do(b, "POST", pods, pod("it"), "application/json")
 	whole := strings.Replace(do(b, "GET", pods+"/it", "", ""), `"resourceVersion":"2",`, "", 1)
 	for _, c := range []struct {
 		name string
 		do   func(*testing.B)
 	}{
 		{"get", func(b *testing.B) { do(b, "GET", pods+"/it", "", "") }},
-		{"create", func(b *testing.B) { do(b, "POST", pods, benchPod(next()), "application/json") }},
+		{"create", func(b *testing.B) { do(b, "POST", pods, pod(next()), "application/json") }},
 		{"update", func(b *testing.B) {
 			do(b, "PUT", pods+"/it", strings.Replace(whole, "image:1.2.3", "image:"+next(), 1), "application/json")
 		}},
@@ -48,7 +54,7 @@ func BenchmarkWrite(b *testing.B) {
 			do(b, "PATCH", pods+"/it?fieldManager=me", `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"it","labels":{"applied":"`+next()+`"}}}`, "application/apply-patch+yaml")
 		}},
 		{"apply all", func(b *testing.B) {
-			do(b, "PATCH", pods+"/it?fieldManager=me&force=true", strings.Replace(benchPod("it"), "image:1.2.3", "image:"+next(), 1), "application/apply-patch+yaml")
+			do(b, "PATCH", pods+"/it?fieldManager=me&force=true", strings.Replace(pod("it"), "image:1.2.3", "image:"+next(), 1), "application/apply-patch+yaml")
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -58,15 +64,4 @@ func BenchmarkWrite(b *testing.B) {
 			}
 		})
 	}
-}
-
-func benchPod(name string) string {
-	env := make([]string, 18)
-	for i := range env {
-		env[i] = fmt.Sprintf(`{"name":"SETTING_%02d","value":"a value of common length, number %02d"}`, i, i)
-	}
-	return fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q,"labels":{"app":"speed","tier":"front"},"annotations":{"note":"for measuring"}},
-"spec":{"schedulerName":"nobody","serviceAccountName":"default","automountServiceAccountToken":false,"terminationGracePeriodSeconds":0,"containers":[{"name":"main","image":"example/image:1.2.3","command":["/bin/run","--fast"],
-"ports":[{"containerPort":8080,"name":"http"}],"env":[%s],"resources":{"requests":{"cpu":"100m","memory":"64Mi"},"limits":{"cpu":"1","memory":"128Mi"}},
-"volumeMounts":[{"name":"data","mountPath":"/data"}],"readinessProbe":{"httpGet":{"path":"/ready","port":8080}}}],"volumes":[{"name":"data","emptyDir":{}}]}}`, name, strings.Join(env, ","))
 }

@@ -86,18 +86,23 @@ func served(t *testing.T, handler http.HandlerFunc) net.Conn {
 	return client
 }
 
+// receives reads a request's body, and tells how long that took.
+func receives(took *time.Duration) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		defer hurry(w, requestPatience)()
+		c := &call{Server: &Server{Config: Config{MaxBody: defaultMaxBody}}, w: w, r: r}
+		_, err := c.receive()
+		*took = time.Since(begun)
+		http.Error(w, "", int(statusOf(err).Code))
+	}
+}
+
 // Whoever sends a byte now and then would keep one of the requests that are worked on, and with enough of them all.
 func TestAttack_SlowSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var took time.Duration
-		conn := served(t, func(w http.ResponseWriter, r *http.Request) {
-			begun := time.Now()
-			defer hurry(w, requestPatience)()
-			c := &call{Server: &Server{Config: Config{MaxBody: defaultMaxBody}}, w: w, r: r}
-			_, err := c.receive()
-			took = time.Since(begun)
-			http.Error(w, "", int(statusOf(err).Code))
-		})
+		conn := served(t, receives(&took))
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)

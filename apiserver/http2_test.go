@@ -81,14 +81,7 @@ func (drip) Read(b []byte) (int, error) {
 func TestAttack_SlowSenderOverHTTP2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var took time.Duration
-		client, _ := served2(t, func(w http.ResponseWriter, r *http.Request) {
-			begun := time.Now()
-			defer hurry(w, requestPatience)()
-			c := &call{Server: &Server{Config: Config{MaxBody: defaultMaxBody}}, w: w, r: r}
-			_, err := c.receive()
-			took = time.Since(begun)
-			http.Error(w, "", int(statusOf(err).Code))
-		})
+		client, _ := served2(t, receives(&took))
 		answer, err := client.Post("http://h/", "application/json", drip{})
 		if err != nil {
 			t.Fatal(err)

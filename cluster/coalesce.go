@@ -13,7 +13,7 @@ import (
 // what goes to the same client at the same time is in it as well.
 //
 // A write has succeeded when it is in memory, as with any socket, whose own memory this only adds to: what cannot be sent is told of by
-// a later write. What was written is sent though the connection is closed.
+// a later write. What was written is sent though the connection is closed, as long as the client reads.
 type coalescing struct {
 	net.Listener
 	buffers sync.Pool // of *[]byte: a connection that sends nothing has none
@@ -36,8 +36,8 @@ const (
 	maxPiece = 32 << 10
 	// maxKeptBuffer is up to which size a buffer is used again.
 	maxKeptBuffer = 128 << 10
-	// lingering is how long a connection that was closed may take to send what was written to it.
-	lingering = time.Second
+	// lingering is how long the client of a connection that was closed may take to read a piece more of what was written to it.
+	lingering = 30 * time.Second
 )
 
 func (l *coalescing) Accept() (net.Conn, error) {
@@ -153,6 +153,9 @@ func (c *coalesced) drain() {
 		for left := *buffer; len(left) > 0 && c.err == nil; c.changed.Broadcast() {
 			c.sending = len(left)
 			piece := left[:min(len(left), maxPiece)]
+			if c.closed {
+				c.linger()
+			}
 			c.mu.Unlock()
 			_, err := c.Conn.Write(piece)
 			c.mu.Lock()
@@ -183,10 +186,12 @@ func (c *coalesced) Close() error {
 		c.closed = true
 		c.changed.Broadcast()
 		c.Conn.SetReadDeadline(time.Unix(1, 0)) // long over
-		c.Conn.SetWriteDeadline(time.Now().Add(lingering))
+		c.linger()
 	}
 	return nil
 }
+
+func (c *coalesced) linger() { c.Conn.SetWriteDeadline(time.Now().Add(lingering)) }
 
 func (c *coalesced) SetDeadline(t time.Time) error {
 	c.SetWriteDeadline(t)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -194,6 +195,30 @@ func TestCoalesce_Close(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A client that reads a little each time gets all of an answer whose connection is closed behind it.
+func TestCoalesce_CloseWaitsForASlowClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, client, l := coalescedPipe(t)
+		answer := strings.Repeat("x", maxUnsent) + "end"
+		for left := answer; len(left) > 0; left = left[min(len(left), 5000):] {
+			say(t, conn, left[:min(len(left), 5000)])
+		}
+		conn.Close()
+		var got []byte
+		for b := make([]byte, 8<<10); ; time.Sleep(lingering / 5) {
+			n, err := client.Read(b)
+			got = append(got, b[:n]...)
+			if err != nil {
+				break
+			}
+		}
+		if string(got) != answer {
+			t.Errorf("it got %d bytes of %d", len(got), len(answer))
+		}
+		l.wait(t.Context())
+	})
 }
 
 func TestCoalesce_TellsOfFailure(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -144,16 +145,10 @@ func lifetimes(m *measured, pods, prefix string) []time.Duration {
 }
 
 // pod is a pod of about 2 KB that no scheduler takes.
-func pod(name string) string {
-	env := make([]string, 18)
-	for i := range env {
-		env[i] = fmt.Sprintf(`{"name":"SETTING_%02d","value":"a value of common length, number %02d"}`, i, i)
-	}
-	return fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q,"labels":{"app":"speed","tier":"front"},"annotations":{"note":"for measuring"}},
-"spec":{"schedulerName":"nobody","serviceAccountName":"default","automountServiceAccountToken":false,"terminationGracePeriodSeconds":0,"containers":[{"name":"main","image":"example/image:1.2.3","command":["/bin/run","--fast"],
-"ports":[{"containerPort":8080,"name":"http"}],"env":[%s],"resources":{"requests":{"cpu":"100m","memory":"64Mi"},"limits":{"cpu":"1","memory":"128Mi"}},
-"volumeMounts":[{"name":"data","mountPath":"/data"}],"readinessProbe":{"httpGet":{"path":"/ready","port":8080}}}],"volumes":[{"name":"data","emptyDir":{}}]}}`, name, strings.Join(env, ","))
-}
+func pod(name string) string { return strings.Replace(podOf2K, "NAME", name, 1) }
+
+//go:embed testdata/pod-of-2k.json
+var podOf2K string
 
 // measured is a server whose CPU time is read.
 type measured struct {
