@@ -77,6 +77,21 @@ func isDNSSubdomain(s string) []string {
 	return validation.IsDNS1123Subdomain(s)
 }
 
+// wildcardFault is what upstream says of a wildcard that is wrong. Its function compiles its expression each time that it is called.
+var wildcardFault = validation.IsWildcardDNS1123Subdomain("*")[0]
+
+func isWildcardSubdomain(s string) (faults []string) {
+	tooLong := validation.MaxLenError(validation.DNS1123SubdomainMaxLength)
+	if len(s) > validation.DNS1123SubdomainMaxLength {
+		faults = append(faults, tooLong)
+	}
+	domain, ok := strings.CutPrefix(s, "*.")
+	if !ok || slices.ContainsFunc(isDNSSubdomain(domain), func(fault string) bool { return fault != tooLong }) {
+		faults = append(faults, wildcardFault)
+	}
+	return faults
+}
+
 func isQualifiedName(s string) []string {
 	if plainKey(s) {
 		return nil

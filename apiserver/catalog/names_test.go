@@ -33,6 +33,17 @@ func TestNamesAreJudgedAsUpstreamJudgesThem(t *testing.T) {
 	}
 }
 
+func TestWildcardsAreJudgedAsUpstreamJudgesThem(t *testing.T) {
+	for _, s := range []string{
+		"", "*", "*.", "*.a", "*.a.b", "*.a--b", "*a", "a", "a.*", "a.*.b", "*.*.a", "**.a", "*.A", "*.a.", "*.-a", "*..a", "*.a*", " *.a", "*.a\n", "\xff*.a",
+		"*." + strings.Repeat("a", 251), "*." + strings.Repeat("a", 252), "*." + strings.Repeat("a.", 300) + "a", "*." + strings.Repeat("A", 300), strings.Repeat("*", 300),
+	} {
+		if ours, theirs := isWildcardSubdomain(s), validation.IsWildcardDNS1123Subdomain(s); !slices.Equal(ours, theirs) {
+			t.Errorf("%q: %q, upstream %q", s, ours, theirs)
+		}
+	}
+}
+
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"web-0", "example.com/gpu", "a--b", "a_b", "http", "8080"} {
 		f.Add(s)

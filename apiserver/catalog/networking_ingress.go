@@ -54,7 +54,7 @@ func validateIngress(i, _ *networkingv1.Ingress, root *field.Path) errorList {
 
 func validateHost(host string, path *field.Path) errorList {
 	if strings.Contains(host, "*") {
-		return invalidEach(path, host, validation.IsWildcardDNS1123Subdomain(host))
+		return invalidEach(path, host, isWildcardSubdomain(host))
 	}
 	return invalidEach(path, host, isDNSSubdomain(host))
 }
