@@ -29,6 +29,7 @@ import (
 	"coracle/apiserver/wire"
 	"coracle/authn"
 	"coracle/rbac"
+	"coracle/storage"
 	"coracle/storage/bolt"
 	"coracle/storage/cache"
 )
@@ -56,6 +57,11 @@ func serve(t testing.TB, plugins ...admission.Plugin) http.Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	return serveFrom(t, db, plugins...)
+}
+
+func serveFrom(t testing.TB, db storage.Store, plugins ...admission.Plugin) http.Handler {
+	t.Helper()
 	kinds := catalog.New(catalog.Builtin())
 	scheme, err := wire.NewScheme()
 	if err != nil {

@@ -58,3 +58,14 @@ func TestOpen_WithPagesOfAnySize(t *testing.T) {
 		}
 	}
 }
+
+func TestOpen_NewFilesHaveLargePages(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "test.db"), Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := s.db.Info().PageSize; got != newPage {
+		t.Errorf("pages have %d bytes, want %d", got, newPage)
+	}
+}

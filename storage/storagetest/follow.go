@@ -3,8 +3,6 @@ package storagetest
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync"
 	"testing"
 
 	"coracle/storage"
@@ -36,16 +34,7 @@ func followsWriters(t *testing.T, s storage.Store) {
 	const writers, each = 8, 50
 	past := create(t, s, "/past", "v")
 	first := create(t, s, "/next", "v")
-	var wg sync.WaitGroup
-	for i := range writers {
-		wg.Go(func() {
-			for j := range each {
-				if _, err := s.Create(t.Context(), fmt.Sprintf("/%d/%d", i, j), []byte("v")); err != nil {
-					t.Errorf("create: %v", err)
-				}
-			}
-		})
-	}
+	writing := createMany(t, s, writers, each)
 	ctx, cancel := context.WithCancel(t.Context())
 	events, end := following(ctx, t, s, past, never)
 	for want := first; want <= first+writers*each; want++ {
@@ -58,7 +47,7 @@ func followsWriters(t *testing.T, s storage.Store) {
 			t.Fatalf("ended before revision %d: %v", want, err)
 		}
 	}
-	wg.Wait()
+	writing.Wait()
 	cancel()
 	wantErr(t, <-end, context.Canceled)
 	create(t, s, "/nobody listens", "v")

@@ -344,14 +344,8 @@ func contention(t *testing.T, s storage.Store) {
 	}
 }
 
-func parallel(t *testing.T, s storage.Store) {
-	const writers, each = 16, 50
-	before, _ := s.Revision(t.Context())
-	w, err := s.Watch(t.Context(), "/", before)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Stop()
+// createMany has many create keys at the same time.
+func createMany(t *testing.T, s storage.Store, writers, each int) *sync.WaitGroup {
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() {
@@ -362,7 +356,18 @@ func parallel(t *testing.T, s storage.Store) {
 			}
 		})
 	}
-	wg.Wait()
+	return &wg
+}
+
+func parallel(t *testing.T, s storage.Store) {
+	const writers, each = 16, 50
+	before, _ := s.Revision(t.Context())
+	w, err := s.Watch(t.Context(), "/", before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop()
+	createMany(t, s, writers, each).Wait()
 	events := follow(t, w, writers*each)
 	for i, e := range events {
 		if want := before + int64(i) + 1; e.KV.Revision != want {
