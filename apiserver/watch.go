@@ -179,9 +179,10 @@ func watchTimeout(opts *metainternal.ListOptions) time.Duration {
 // watchError answers a watch from a version that is forgotten, or that does not come in time: it begins, and ends with an ERROR
 // event, as upstream's does.
 func (c *call) watchError(f wire.Format, err error, opts *metainternal.ListOptions) error {
+	var compacted storage.CompactedError
 	switch {
-	case errors.Is(err, storage.ErrCompacted):
-		err = apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %s", c.r.URL.Query().Get("resourceVersion")))
+	case errors.As(err, &compacted):
+		err = apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %s (%d)", opts.ResourceVersion, compacted.Revision))
 	case !apierrors.IsTimeout(err):
 		return err
 	}

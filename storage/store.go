@@ -20,6 +20,14 @@ var (
 	ErrClosed = errors.New("store is closed")
 )
 
+// CompactedError is ErrCompacted of a watch, and tells up to which revision history is forgotten.
+type CompactedError struct{ Revision int64 }
+
+func (e CompactedError) Error() string { return ErrCompacted.Error() }
+
+// Is makes it ErrCompacted.
+func (e CompactedError) Is(target error) bool { return target == ErrCompacted }
+
 // FirstRevision is that of an empty store, at which nothing has happened: 0 means "none" to Kubernetes' clients.
 const FirstRevision = 1
 

@@ -66,9 +66,9 @@ func (s *Store) history(ctx context.Context, prefix string, after, upTo int64) (
 	var events []storage.Event
 	err := s.view(ctx, func(tx *bolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
-		switch {
-		case after < revisionOf(meta.Get(metaCompacted)):
-			return storage.ErrCompacted
+		switch compacted := revisionOf(meta.Get(metaCompacted)); {
+		case after < compacted:
+			return storage.CompactedError{Revision: compacted}
 		case after > revisionOf(meta.Get(metaRevision)): // what is committed can be listed before it is published
 			return storage.ErrFutureRevision
 		}
